@@ -1,0 +1,68 @@
+"""The nouns: everything else is built from these, and they know nothing of it."""
+
+from eigen_graph.core.case import DIFFICULTIES, PERSONAS, Beat, Case, Cue, Intent, NoCaseError
+from eigen_graph.core.database import Change, Database, Record, Table
+from eigen_graph.core.domain import Domain, Side
+from eigen_graph.core.environment import Environment, Outcome
+from eigen_graph.core.errors import EigenGraphError, ToolError, UnknownNameError
+from eigen_graph.core.playbook import Playbook
+from eigen_graph.core.policy import Policy
+from eigen_graph.core.stage import Stage
+from eigen_graph.core.task import (
+    Action,
+    Actor,
+    Assertion,
+    EvaluationCriteria,
+    InitialState,
+    Instructions,
+    Setup,
+    Tags,
+    Task,
+    UserScenario,
+)
+from eigen_graph.core.tool import ToolTraits, World, domain_tool
+from eigen_graph.core.trajectory import STOP, STOP_MARKERS, Executed, Message, Termination, ToolCall, Trajectory
+
+__all__ = [
+    "DIFFICULTIES",
+    "PERSONAS",
+    "STOP",
+    "STOP_MARKERS",
+    "Action",
+    "Actor",
+    "Assertion",
+    "Beat",
+    "Case",
+    "Change",
+    "Cue",
+    "Database",
+    "Domain",
+    "EigenGraphError",
+    "Environment",
+    "EvaluationCriteria",
+    "Executed",
+    "InitialState",
+    "Instructions",
+    "Intent",
+    "Message",
+    "NoCaseError",
+    "Outcome",
+    "Playbook",
+    "Policy",
+    "Record",
+    "Setup",
+    "Side",
+    "Stage",
+    "Table",
+    "Tags",
+    "Task",
+    "Termination",
+    "ToolCall",
+    "ToolError",
+    "ToolTraits",
+    "Trajectory",
+    "UnknownNameError",
+    "UserScenario",
+    "World",
+    "domain_tool",
+]

@@ -1,0 +1,102 @@
+"""What a playbook case is: a cue that names it, the moves that play it, the facts that judge it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from eigen_graph.core.errors import EigenGraphError
+from eigen_graph.core.task import Action, Actor, Assertion, Setup
+
+if TYPE_CHECKING:
+    from eigen_graph.core.stage import Stage
+
+Difficulty = Literal["easy", "medium", "hard"]
+DIFFICULTIES: tuple[Difficulty, ...] = ("easy", "medium", "hard")
+Ending = Literal["done", "refusal", "transfer", "nothing"]
+"""How an intent rightly ends: work done, a refusal, a transfer to a person, or nothing to do."""
+
+PERSONAS: dict[str, str] = {
+    "terse": "Writes short sentences, gives one piece of information at a time, no small talk.",
+    "chatty": "Friendly and talkative, adds small personal remarks, but stays on the matter.",
+    "anxious": "Worried that something will go wrong; asks for reassurance.",
+    "precise": "Formal and exact; repeats numbers and names back.",
+    "impatient": "In a hurry and a little irritated, but not rude.",
+}
+"""Ways of speaking that a plan may ask for, with the description a model is given."""
+
+
+class NoCaseError(EigenGraphError):
+    """No record fits an intent under this seed; another seed or intent may."""
+
+
+class Cue(BaseModel):
+    """Which case is played: small enough to travel beside the messages as metadata."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    domain: str
+    seed: int
+    clause: str = ""
+    tool: str = ""
+    difficulty: Difficulty = "easy"
+    persona: str = "terse"
+    intent: str = ""
+    """Fixes the intent; empty: the one that exercises `clause` and `tool` best."""
+
+
+@dataclass(frozen=True)
+class Beat:
+    """One move in a dialogue: a line or a call."""
+
+    actor: Actor
+    text: str = ""
+    call: Action | None = None
+    kind: str = "say"
+    """What the move is for: open, identify, inform, confirm, agree, report, close, call."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A dialogue worked out: everything the roles need to play it."""
+
+    cue: Cue
+    intent: str
+    ending: Ending
+    clauses: tuple[str, ...]
+    beats: tuple[Beat, ...]
+    reason_for_call: str
+    known_info: str
+    unknown_info: str
+    task_instructions: str
+    setups: tuple[Setup, ...]
+    facts: tuple[str, ...]
+    assertions: tuple[Assertion, ...]
+    hidden: tuple[str, ...]
+    forbidden: tuple[Action, ...]
+    explored: tuple[Action, ...]
+    """Read calls by which a writer would find the records of this case."""
+    checker_code: str | None
+    alternatives: tuple[tuple[Action, ...], ...]
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The gold calls of both sides, in order."""
+        return tuple(beat.call for beat in self.beats if beat.call)
+
+
+@dataclass(frozen=True)
+class Intent:
+    """Something a user may want, with the function that acts it out."""
+
+    name: str
+    clauses: tuple[str, ...]
+    """Policy clauses it exercises."""
+    tools: tuple[str, ...]
+    """Tools it uses, of either side."""
+    ending: Ending
+    difficulties: tuple[Difficulty, ...]
+    play: Callable[[Stage], None]

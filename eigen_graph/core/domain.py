@@ -1,0 +1,123 @@
+"""A domain: a policy, tools and databases, for the agent's side and, where the user has tools too, for the user's."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.tools import BaseTool, StructuredTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langgraph.prebuilt import ToolRuntime
+
+from eigen_graph.core.database import Database
+from eigen_graph.core.errors import EigenGraphError, UnknownNameError
+from eigen_graph.core.tool import BoundTool, traits_of
+
+if TYPE_CHECKING:
+    from eigen_graph.core.playbook import Playbook
+    from eigen_graph.core.policy import Policy
+    from eigen_graph.core.task import Actor
+
+Setup = Callable[..., None]
+"""`setup(db, **arguments)`: brings one side's database into a starting condition (breaks a router, say)."""
+Predicate = Callable[..., bool]
+"""`predicate(db, **arguments)`: a named assertion over one side's database."""
+Invariant = Callable[[Database, "Database | None"], "list[str]"]
+"""`invariant(agent_db, user_db)`: what is inconsistent, in words; empty when all is well."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one party has: a database, tools over it, named setups and named assertions."""
+
+    database: Database
+    tools: tuple[BaseTool, ...] = ()
+    setups: Mapping[str, Setup] = field(default_factory=dict)
+    assertions: Mapping[str, Predicate] = field(default_factory=dict)
+
+    @cached_property
+    def toolbox(self) -> dict[str, BoundTool]:
+        """The tools by name, ready to be called many times."""
+        return {tool.name: bind(tool) for tool in self.tools}
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A world in which dialogues take place.
+
+    Raises:
+        EigenGraphError: Two tools of a side share a name, or a tool does not say whether it writes.
+    """
+
+    name: str
+    policy: Policy
+    agent: Side
+    user: Side | None = None
+    """The user's own tools and devices; None when the user can only talk."""
+    sync: Callable[[Database, Database], None] | None = None
+    """`sync(agent_db, user_db)`: carries what one side did over to the other; runs after every call."""
+    now: str = "2025-06-02T09:00:00"
+    """The domain's fixed present, ISO 8601."""
+    playbook: Playbook | None = None
+    invariants: tuple[Invariant, ...] = ()
+    max_result_chars: int = 20_000
+    """A longer tool result is refused with an error that says so."""
+    title: str = ""
+    """One line for lists."""
+
+    def __post_init__(self) -> None:
+        for side in filter(None, (self.agent, self.user)):
+            names = [tool.name for tool in side.tools]
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise EigenGraphError(f"domain {self.name!r}: more than one tool is called {', '.join(twice)}")
+            for tool in side.tools:
+                traits_of(tool)
+
+    def side(self, actor: Actor) -> Side:
+        """The agent's or the user's side.
+
+        Raises:
+            UnknownNameError: The user's side of a domain whose user has none.
+        """
+        if actor == "assistant":
+            return self.agent
+        if self.user is None:
+            raise UnknownNameError(f"in domain {self.name!r} the user has no tools and no database")
+        return self.user
+
+    def tools_of(self, actor: Actor) -> tuple[BaseTool, ...]:
+        """The tools one party may call; none for a user without a side."""
+        side = self.agent if actor == "assistant" else self.user
+        return side.tools if side else ()
+
+    @cached_property
+    def write_tools(self) -> tuple[str, ...]:
+        """Names of the agent's tools that write."""
+        return tuple(name for name, bound in self.agent.toolbox.items() if bound.traits.writes)
+
+
+def bind(tool: BaseTool) -> BoundTool:
+    """Work out once what calling a tool needs."""
+    function, runtime_name = None, None
+    if isinstance(tool, StructuredTool) and tool.func is not None:
+        function = tool.func
+        for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
+            annotation = parameter.annotation
+            if annotation is ToolRuntime or getattr(annotation, "__origin__", None) is ToolRuntime:
+                runtime_name = name
+    schema: Any = tool.tool_call_schema
+    if not isinstance(schema, type):
+        raise EigenGraphError(
+            f"tool {tool.name!r} has a bare JSON schema for its arguments: wrap it with StructuredTool.from_function"
+        )
+    return BoundTool(
+        tool=tool,
+        traits=traits_of(tool),
+        schema=schema,
+        function=function,
+        runtime_name=runtime_name,
+        openai=convert_to_openai_tool(tool),
+    )

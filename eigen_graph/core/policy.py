@@ -1,0 +1,52 @@
+"""A policy in Markdown whose numbered clauses can be addressed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from eigen_graph.core.errors import UnknownNameError
+
+_CLAUSE = re.compile(r"^(?P<id>\d+(?:\.\d+)*)[.)]\s+(?P<text>.*)$")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The rules an agent works under.
+
+    A clause is a list item that starts a line with its number (`7. Cancel only ...`, `7.2) ...`) and runs to the next
+    clause, heading or blank line followed by unindented text.
+    """
+
+    text: str
+
+    @cached_property
+    def clauses(self) -> dict[str, str]:
+        """Text of each clause by its number, in order."""
+        found: dict[str, list[str]] = {}
+        current: list[str] | None = None
+        for line in self.text.splitlines():
+            if match := _CLAUSE.match(line):
+                current = found.setdefault(match["id"], [])
+                current.append(match["text"].strip())
+            elif line.startswith("#") or (line.strip() and not line.startswith((" ", "\t"))):
+                current = None
+            elif current is not None and line.strip():
+                current.append(line.strip())
+        return {number: " ".join(lines) for number, lines in found.items()}
+
+    def clause(self, number: str) -> str:
+        """One clause.
+
+        Raises:
+            UnknownNameError: There is no clause of that number.
+        """
+        try:
+            return self.clauses[number]
+        except KeyError:
+            raise UnknownNameError(f"the policy has no clause {number!r}; it has {', '.join(self.clauses)}") from None
+
+    def tools_named_in(self, number: str) -> tuple[str, ...]:
+        """Tool names that a clause mentions in backticks: what it binds."""
+        return tuple(dict.fromkeys(re.findall(r"`([A-Za-z_]\w*)`", self.clause(number))))
