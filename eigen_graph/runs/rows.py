@@ -1,0 +1,105 @@
+"""What a run remembers of each instance and each plan: one row each, JSON both ways."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Fate = Literal["accepted", "rejected", "dropped"]
+"""What became of an instance; `dropped`: the infrastructure failed, so nothing is known of it."""
+
+
+def instance_id(generation: int, index: int) -> str:
+    """Name of the instance at one task index of one generation; sorts in the order of both (to 1,000,000)."""
+    return f"g{generation}-{index:06d}"
+
+
+class _Row(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def from_json(cls, data: Any) -> Self:
+        """Inverse of `to_json`."""
+        return cls.model_validate(data)
+
+
+class PlanRow(_Row):
+    """A pair of plans: what a task is to exercise, and what an evaluator must watch for."""
+
+    id: str
+    generation: int
+    index: int
+    """Task index within the generation."""
+    clause: str
+    """Number of the policy clause it exercises."""
+    tools: tuple[str, ...]
+    difficulty: str
+    persona: str
+    title: str = ""
+    synthesis: str = ""
+    """What the writer of the task is told."""
+    evaluation: str = ""
+    """What the reviewer of the dialogue is told."""
+
+
+class Attempt(_Row):
+    """An earlier dialogue of an instance, one that was done over."""
+
+    stage: str
+    """Where it failed: scenario, checker, dialogue, judge or reviewer."""
+    blame: str | None = None
+    reason: str = ""
+    trajectory: dict[str, Any] | None = None
+    verdict: dict[str, Any] | None = None
+    review: dict[str, Any] | None = None
+
+
+class InstanceRow(_Row):
+    """All that became of one task index."""
+
+    id: str
+    generation: int
+    index: int
+    plan_id: str
+    fate: Fate
+    stage: str
+    """Where it ended: scenario, checker, dialogue, judge or reviewer."""
+    blame: str | None = None
+    """task, user, agent, tool, checker or infrastructure; None when accepted."""
+    reason: str = ""
+    """Why it was not accepted, in words."""
+    evidence: list[int] = Field(default_factory=list)
+    """Positions of the messages that show it."""
+    task: dict[str, Any] | None = None
+    """Task JSON; None when none was ever valid."""
+    checker: dict[str, Any] | None = None
+    """Checker JSON with its proof."""
+    trajectory: dict[str, Any] | None = None
+    verdict: dict[str, Any] | None = None
+    review: dict[str, Any] | None = None
+    kill_rate: float | None = None
+    """Share of the checker's mutants that it failed, 0 to 1."""
+    attempts: list[Attempt] = Field(default_factory=list)
+    """Earlier dialogues of this instance, oldest first."""
+    agent_system: str = ""
+    """The system prompt that the agent was given."""
+    user_system: str = ""
+    """The system prompt that the user was given."""
+    workflow: str = ""
+    """Digest of the workflow that made it."""
+    seconds: float = 0.0
+    """Wall time, seconds."""
+
+    def comparable(self) -> dict[str, Any]:
+        """All that a resumed run must share with an uninterrupted one: everything but the times."""
+        data = self.to_json()
+        del data["seconds"]
+        for part in (data, *data["attempts"]):
+            if part["trajectory"]:
+                part["trajectory"].pop("seconds", None)
+        return data
