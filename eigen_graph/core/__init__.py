@@ -22,6 +22,7 @@ from eigen_graph.core.task import (
 )
 from eigen_graph.core.tool import ToolTraits, World, domain_tool
 from eigen_graph.core.trajectory import STOP, STOP_MARKERS, Executed, Message, Termination, ToolCall, Trajectory
+from eigen_graph.core.writing import TaskDraft, task_from_case
 
 __all__ = [
     "DIFFICULTIES",
@@ -56,6 +57,7 @@ __all__ = [
     "Table",
     "Tags",
     "Task",
+    "TaskDraft",
     "Termination",
     "ToolCall",
     "ToolError",
@@ -65,4 +67,5 @@ __all__ = [
     "UserScenario",
     "World",
     "domain_tool",
+    "task_from_case",
 ]

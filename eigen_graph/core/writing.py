@@ -1,0 +1,178 @@
+"""From what a writer submits, or a playbook case holds, to a Task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from eigen_graph.core.case import Case, Cue
+from eigen_graph.core.task import (
+    Action,
+    Actor,
+    Assertion,
+    EvaluationCriteria,
+    InitialState,
+    Instructions,
+    Setup,
+    Tags,
+    Task,
+    UserScenario,
+)
+
+_MAX_ITEMS = 40
+_MAX_CHARS = 4000
+
+
+class _Draft(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class DraftCall(_Draft):
+    """A tool call."""
+
+    requestor: Actor = Field("assistant", description="Who calls it: the agent (assistant) or the user.")
+    name: str = Field(description="Name of one of that party's tools.")
+    arguments: dict[str, Any] = Field(default_factory=dict, description="Its arguments, exact and complete.")
+
+
+class DraftSetup(_Draft):
+    """A starting condition."""
+
+    env_type: Actor = Field(description="Whose side it changes.")
+    func_name: str = Field(description="Name of a setup function.")
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
+class DraftAssertion(_Draft):
+    """Something that holds once all is done."""
+
+    env_type: Actor = Field(description="Whose side is looked at.")
+    func_name: str = Field(description="Name of an assertion.")
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    assert_value: bool = Field(default=True, description="The answer it must give.")
+
+
+class TaskDraft(_Draft):
+    """A task as its writer submits it."""
+
+    reason_for_call: str = Field(
+        description="Why the user is in touch, told to the user: 'You ...'.", max_length=_MAX_CHARS
+    )
+    known_info: str = Field(description="What the user knows: names, ids, dates. 'You are ...'.", max_length=_MAX_CHARS)
+    unknown_info: str = Field("", description="What the user does not know or remember.", max_length=_MAX_CHARS)
+    task_instructions: str = Field(
+        "", description="How the user behaves, and what they do if refused.", max_length=_MAX_CHARS
+    )
+    setups: tuple[DraftSetup, ...] = Field((), description="Starting conditions, in order.", max_length=_MAX_ITEMS)
+    actions: tuple[DraftCall, ...] = Field(
+        (),
+        description="The reference solution: every call of a correct dialogue, look-ups too, in order.",
+        max_length=_MAX_ITEMS,
+    )
+    communicate_info: tuple[str, ...] = Field(
+        (), description="Short facts (an amount, a date, a number) the agent must tell the user.", max_length=_MAX_ITEMS
+    )
+    env_assertions: tuple[DraftAssertion, ...] = Field((), max_length=_MAX_ITEMS)
+    forbidden: tuple[DraftCall, ...] = Field(
+        (), description="Calls a careless agent might make here that would be wrong.", max_length=_MAX_ITEMS
+    )
+    hidden: tuple[str, ...] = Field(
+        (), description="Facts the user cannot know before the agent tells them.", max_length=_MAX_ITEMS
+    )
+    checker_code: str | None = Field(
+        None,
+        description=(
+            "Only when several end states are right: Python `def check(changes, calls, said)` that returns (bool, reason)."
+        ),
+        max_length=20_000,
+    )
+    alternatives: tuple[tuple[DraftCall, ...], ...] = Field(
+        (), description="Other complete solutions, with checker_code.", max_length=8
+    )
+
+    @classmethod
+    def from_case(cls, case: Case) -> TaskDraft:
+        """The draft that states a playbook case."""
+        return cls.model_validate(
+            {
+                "reason_for_call": case.reason_for_call,
+                "known_info": case.known_info,
+                "unknown_info": case.unknown_info,
+                "task_instructions": case.task_instructions,
+                "setups": [setup.model_dump() for setup in case.setups],
+                "actions": [action.model_dump() for action in case.actions],
+                "communicate_info": case.facts,
+                "env_assertions": [assertion.model_dump() for assertion in case.assertions],
+                "forbidden": [action.model_dump() for action in case.forbidden],
+                "hidden": case.hidden,
+                "checker_code": case.checker_code,
+                "alternatives": [[action.model_dump() for action in actions] for actions in case.alternatives],
+            }
+        )
+
+    def to_task(self, task_id: str, tags: Tags, *, persona: str | None = None) -> Task:
+        """The task in tau2's form; `tags` gains what only our own checker uses.
+
+        Args:
+            task_id: Its id.
+            tags: Where it comes from; must name the domain.
+            persona: How the user speaks, in words.
+        """
+        basis = ["DB"] + ["COMMUNICATE"] * bool(self.communicate_info) + ["ENV_ASSERTION"] * bool(self.env_assertions)
+        return Task(
+            id=task_id,
+            user_scenario=UserScenario(
+                persona=persona,
+                instructions=Instructions(
+                    domain=tags.domain,
+                    reason_for_call=self.reason_for_call,
+                    known_info=self.known_info,
+                    unknown_info=self.unknown_info,
+                    task_instructions=self.task_instructions,
+                ),
+            ),
+            initial_state=InitialState(
+                initialization_actions=tuple(Setup.model_validate(s.model_dump()) for s in self.setups)
+            ),
+            evaluation_criteria=EvaluationCriteria(
+                actions=_numbered(self.actions),
+                env_assertions=tuple(Assertion.model_validate(a.model_dump()) for a in self.env_assertions),
+                communicate_info=self.communicate_info,
+                reward_basis=tuple(basis),
+            ),
+            eigen=tags.model_copy(
+                update={
+                    "tools": tuple(dict.fromkeys(action.name for action in self.actions)),
+                    "hidden": self.hidden,
+                    "forbidden": _numbered(self.forbidden),
+                    "checker_code": self.checker_code,
+                    "alternatives": tuple(_numbered(actions) for actions in self.alternatives),
+                }
+            ),
+        )
+
+
+def task_from_case(case: Case, task_id: str = "case", *, plan: str = "") -> Task:
+    """A playbook case as a Task, straight, without a writer."""
+    tags = case_tags(case.cue, case.clauses, plan=plan)
+    return TaskDraft.from_case(case).to_task(task_id, tags)
+
+
+def case_tags(cue: Cue, clauses: tuple[str, ...], *, plan: str = "") -> Tags:
+    """The tags of a task that a scripted user and agent can play."""
+    return Tags(
+        domain=cue.domain,
+        plan=plan,
+        clauses=clauses,
+        difficulty=cue.difficulty,
+        persona=cue.persona,
+        cue=cue.model_dump(mode="json"),
+    )
+
+
+def _numbered(calls: tuple[DraftCall, ...]) -> tuple[Action, ...]:
+    return tuple(
+        Action(action_id=f"a{number}", requestor=call.requestor, name=call.name, arguments=call.arguments)
+        for number, call in enumerate(calls)
+    )
