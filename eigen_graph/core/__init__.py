@@ -22,7 +22,7 @@ from eigen_graph.core.task import (
 )
 from eigen_graph.core.tool import ToolTraits, World, domain_tool
 from eigen_graph.core.trajectory import STOP, STOP_MARKERS, Executed, Message, Termination, ToolCall, Trajectory
-from eigen_graph.core.writing import TaskDraft, task_from_case
+from eigen_graph.core.writing import TaskDraft, case_tags, task_from_case
 
 __all__ = [
     "DIFFICULTIES",
@@ -66,6 +66,7 @@ __all__ = [
     "UnknownNameError",
     "UserScenario",
     "World",
+    "case_tags",
     "domain_tool",
     "task_from_case",
 ]

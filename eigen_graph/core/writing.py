@@ -56,13 +56,14 @@ class DraftAssertion(_Draft):
 class TaskDraft(_Draft):
     """A task as its writer submits it."""
 
-    reason_for_call: str = Field(
-        description="Why the user is in touch, told to the user: 'You ...'.", max_length=_MAX_CHARS
-    )
+    reason_for_call: str = Field(description="Why the user is in touch: 'You want ...'.", max_length=_MAX_CHARS)
     known_info: str = Field(description="What the user knows: names, ids, dates. 'You are ...'.", max_length=_MAX_CHARS)
     unknown_info: str = Field("", description="What the user does not know or remember.", max_length=_MAX_CHARS)
     task_instructions: str = Field(
         "", description="How the user behaves, and what they do if refused.", max_length=_MAX_CHARS
+    )
+    clauses: tuple[str, ...] = Field(
+        (), description="Numbers of the policy clauses that decide this task.", max_length=_MAX_ITEMS
     )
     setups: tuple[DraftSetup, ...] = Field((), description="Starting conditions, in order.", max_length=_MAX_ITEMS)
     actions: tuple[DraftCall, ...] = Field(
@@ -83,7 +84,8 @@ class TaskDraft(_Draft):
     checker_code: str | None = Field(
         None,
         description=(
-            "Only when several end states are right: Python `def check(changes, calls, said)` that returns (bool, reason)."
+            "Only when several end states are right: Python `def check(changes, calls, said)`, "
+            "returning (bool, reason)."
         ),
         max_length=20_000,
     )
@@ -100,6 +102,7 @@ class TaskDraft(_Draft):
                 "known_info": case.known_info,
                 "unknown_info": case.unknown_info,
                 "task_instructions": case.task_instructions,
+                "clauses": case.clauses,
                 "setups": [setup.model_dump() for setup in case.setups],
                 "actions": [action.model_dump() for action in case.actions],
                 "communicate_info": case.facts,
@@ -143,6 +146,7 @@ class TaskDraft(_Draft):
             ),
             eigen=tags.model_copy(
                 update={
+                    "clauses": self.clauses or tags.clauses,
                     "tools": tuple(dict.fromkeys(action.name for action in self.actions)),
                     "hidden": self.hidden,
                     "forbidden": _numbered(self.forbidden),
@@ -155,16 +159,17 @@ class TaskDraft(_Draft):
 
 def task_from_case(case: Case, task_id: str = "case", *, plan: str = "") -> Task:
     """A playbook case as a Task, straight, without a writer."""
-    tags = case_tags(case.cue, case.clauses, plan=plan)
+    tags = case_tags(case.cue, plan=plan)
     return TaskDraft.from_case(case).to_task(task_id, tags)
 
 
-def case_tags(cue: Cue, clauses: tuple[str, ...], *, plan: str = "") -> Tags:
+def case_tags(cue: Cue, *, plan: str = "", generation: int = 0) -> Tags:
     """The tags of a task that a scripted user and agent can play."""
     return Tags(
         domain=cue.domain,
         plan=plan,
-        clauses=clauses,
+        generation=generation,
+        clauses=(cue.clause,) if cue.clause else (),
         difficulty=cue.difficulty,
         persona=cue.persona,
         cue=cue.model_dump(mode="json"),
