@@ -1,0 +1,152 @@
+"""The ledger's tables, and how rows cross into them and back."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from eigen_graph.runs.rows import InstanceRow, PlanRow
+
+VERSION = 1
+"""Kept in `PRAGMA user_version`; a ledger of another version is refused."""
+
+TABLES = (
+    """
+    create table plans (
+      id text primary key, generation integer not null, idx integer not null, clause text not null,
+      tools text not null, difficulty text not null, persona text not null, title text not null,
+      synthesis text not null, evaluation text not null
+    ) without rowid
+    """,
+    # The prompt that every agent of a run is given is long and the same: it is kept once.
+    "create table texts (id integer primary key, text text not null unique)",
+    """
+    create table instances (
+      id text primary key, generation integer not null, idx integer not null, plan_id text not null,
+      fate text not null, stage text not null, blame text, reason text not null, kill_rate real,
+      workflow text not null, seconds real not null, agent_system integer not null references texts,
+      user_system text not null, evidence text not null, task text, checker text, verdict text, review text,
+      trajectory text, attempts text not null
+    )
+    """,
+    "create index instances_by_fate on instances (generation, fate, stage, blame)",
+    "create index instances_by_plan on instances (plan_id, fate)",
+    """
+    create table replies (
+      id integer primary key, key text not null unique, instance text not null, role text not null,
+      model text not null, input_tokens integer not null, output_tokens integer not null, cost_usd real,
+      seconds real not null, reply text not null
+    )
+    """,
+    "create index replies_by_instance on replies (instance)",
+    """
+    create table usage (
+      instance text not null, role text not null, model text not null, calls integer not null,
+      input_tokens integer not null, output_tokens integer not null, cost_usd real, seconds real not null,
+      primary key (instance, role, model)
+    ) without rowid
+    """,
+)
+
+_JSON = frozenset({"evidence", "task", "checker", "trajectory", "verdict", "review", "attempts"})
+_INSTANCE = [
+    "id",
+    "generation",
+    "idx",
+    "plan_id",
+    "fate",
+    "stage",
+    "blame",
+    "reason",
+    "kill_rate",
+    "workflow",
+    "seconds",
+    "agent_system",
+    "user_system",
+    "evidence",
+    "task",
+    "checker",
+    "verdict",
+    "review",
+    "trajectory",
+    "attempts",
+]
+_PLAN = ["id", "generation", "idx", "clause", "tools", "difficulty", "persona", "title", "synthesis", "evaluation"]
+_REPLY = ["key", "instance", "role", "model", "input_tokens", "output_tokens", "cost_usd", "seconds", "reply"]
+
+
+def _insert(table: str, columns: list[str], marks: list[str]) -> str:
+    return f"insert or ignore into {table} ({', '.join(columns)}) values ({', '.join(marks)})"  # noqa: S608  # constants
+
+
+INSERT_PLAN = _insert("plans", _PLAN, ["?"] * len(_PLAN))
+INSERT_TEXT = "insert or ignore into texts (text) values (?)"
+INSERT_INSTANCE = _insert(
+    "instances",
+    _INSTANCE,
+    ["(select id from texts where text = ?)" if name == "agent_system" else "?" for name in _INSTANCE],
+)
+INSERT_REPLY = _insert("replies", _REPLY, ["?"] * len(_REPLY))
+SELECT_INSTANCE = "select i.*, t.text as agent_text from instances i join texts t on t.id = i.agent_system"
+
+FOLD_REPLIES = """
+    insert into usage
+    select instance, role, model, count(*), sum(input_tokens), sum(output_tokens), sum(cost_usd), sum(seconds)
+    from replies where instance in (select value from json_each(?)) group by instance, role, model
+    on conflict (instance, role, model) do update set
+      calls = calls + excluded.calls, input_tokens = input_tokens + excluded.input_tokens,
+      output_tokens = output_tokens + excluded.output_tokens,
+      cost_usd = coalesce(cost_usd + excluded.cost_usd, cost_usd, excluded.cost_usd),
+      seconds = seconds + excluded.seconds
+"""
+"""Adds finished instances' calls to `usage`; run with `DELETE_REPLIES` in one transaction, so each counts once."""
+DELETE_REPLIES = "delete from replies where instance in (select value from json_each(?))"
+
+
+dump_json = json.JSONEncoder(separators=(",", ":")).encode
+"""Compact JSON text; what is not ASCII is escaped, so that no text a model wrote is beyond UTF-8."""
+
+
+def storable(text: str) -> str:
+    """The text with lone surrogates, which no UTF-8 file can hold, replaced."""
+    if text.isascii():
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def instance_to_sql(row: InstanceRow) -> tuple[Any, ...]:
+    """A row as parameters of `INSERT_INSTANCE`."""
+    values: dict[str, Any] = {name: getattr(row, name) for name in InstanceRow.model_fields}
+    values["idx"] = row.index
+    values["attempts"] = [attempt.to_json() for attempt in row.attempts]
+    return tuple(_sql_value(name, values[name]) for name in _INSTANCE)
+
+
+def instance_from_sql(found: sqlite3.Row) -> InstanceRow:
+    """Inverse of `instance_to_sql`, from a row of `SELECT_INSTANCE`."""
+    data = dict(found)
+    data["index"] = data.pop("idx")
+    data["agent_system"] = data.pop("agent_text")
+    for name in _JSON:
+        data[name] = None if data[name] is None else json.loads(data[name])
+    return InstanceRow.model_validate(data)
+
+
+def plan_to_sql(row: PlanRow) -> tuple[Any, ...]:
+    """A row as parameters of `INSERT_PLAN`."""
+    values = {**row.to_json(), "idx": row.index, "tools": dump_json(row.tools)}
+    return tuple(_sql_value(name, values[name]) for name in _PLAN)
+
+
+def plan_from_sql(found: sqlite3.Row) -> PlanRow:
+    """Inverse of `plan_to_sql`."""
+    data = dict(found)
+    data["index"], data["tools"] = data.pop("idx"), json.loads(data["tools"])
+    return PlanRow.model_validate(data)
+
+
+def _sql_value(name: str, value: Any) -> Any:
+    if name in _JSON:
+        return None if value is None else dump_json(value)
+    return storable(value) if isinstance(value, str) else value

@@ -1,0 +1,418 @@
+"""The ledger under the worst days: killed processes, two writers, full disks, other versions."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from eigen_graph.core import EigenGraphError
+from eigen_graph.runs import (
+    Attempt,
+    Cell,
+    InstanceRow,
+    Ledger,
+    LedgerError,
+    LedgerReader,
+    PlanRow,
+    RunFolder,
+    RunLockedError,
+    instance_id,
+)
+
+
+@dataclass
+class Call:
+    key: str
+    scene: str
+    role: str = "agent"
+    model: str = "scripted"
+    input_tokens: int = 100
+    output_tokens: int = 10
+    cost_usd: float | None = 0.25
+    seconds: float = 0.5
+    reply: dict[str, Any] = field(default_factory=lambda: {"content": "hi"})
+
+
+def row(index: int, generation: int = 0, **fields: Any) -> InstanceRow:
+    fields = {"fate": "accepted", "stage": "reviewer", "agent_system": "The policy.", **fields}
+    return InstanceRow(
+        id=instance_id(generation, index), generation=generation, index=index, plan_id=f"p{index}", **fields
+    )
+
+
+def plan(index: int, clause: str = "1", tools: tuple[str, ...] = ("book",), difficulty: str = "easy") -> PlanRow:
+    return PlanRow(
+        id=f"p{index}", generation=0, index=index, clause=clause, tools=tools, difficulty=difficulty, persona="terse"
+    )
+
+
+FULL = row(
+    7,
+    fate="rejected",
+    stage="reviewer",
+    blame="agent",
+    reason="the agent guessed, “truly”",
+    evidence=[3, 5],
+    task={"id": "t", "eigen": {"clauses": ["4.1"]}},
+    checker={"format": 1},
+    trajectory={"messages": [{"role": "user", "content": "\U0001f600 \u0000 \ud800"}], "seconds": 1.5},
+    verdict={"reward": 0.0},
+    review={"decision": "reject"},
+    kill_rate=0.75,
+    attempts=[Attempt(stage="judge", blame="user", reason="stopped early", trajectory={"messages": [], "seconds": 9})],
+    user_system="Zoë wants a room",
+    workflow="abc",
+    seconds=3.25,
+)
+
+
+async def test_what_was_awaited_can_be_read_from_another_connection(tmp_path: Path):
+    async with Ledger(tmp_path / "l.sqlite") as ledger:
+        await ledger.add_instance(FULL)
+        with LedgerReader(ledger.path) as reader:
+            assert reader.instance(FULL.id) == FULL
+            assert list(reader.instances()) == [FULL]
+            with pytest.raises(LedgerError, match="holds no instance 'g9-000000'"):
+                reader.instance("g9-000000")
+
+
+async def test_a_second_row_of_one_id_changes_nothing(tmp_path: Path):
+    async with Ledger(tmp_path / "l.sqlite") as ledger:
+        await ledger.add_instance(row(1))
+        await asyncio.gather(*(ledger.add_instance(row(1, fate="rejected", blame="task")) for _ in range(5)))
+        await ledger.add_plans([plan(1)])
+        await ledger.add_plans([plan(1, clause="2"), plan(2)])
+        assert [found.fate for found in ledger.instances()] == ["accepted"]
+        assert [found.clause for found in ledger.plans()] == ["1", "1"]
+
+
+async def test_texts_no_utf8_file_can_hold_are_kept_as_far_as_they_can_be(tmp_path: Path):
+    hostile = row(1, reason="cut \ud800 pair", agent_system="\udfff\x00", stage="judge", fate="rejected", blame="agent")
+    async with Ledger(tmp_path / "l.sqlite") as ledger:
+        await ledger.add_instance(hostile)
+        await ledger.record(Call("k\ud800", "g0-000002", reply={"content": "\ud800"}))
+        found = ledger.instance(hostile.id)
+        assert (found.reason, found.agent_system) == ("cut \ufffd pair", "\ufffd\x00")
+        assert await ledger.recall("k\ufffd") == {"content": "\ud800"}
+
+
+async def test_replies_live_until_their_instance_ends_and_then_count_once(tmp_path: Path):
+    path = tmp_path / "l.sqlite"
+    async with Ledger(path) as ledger:
+        for number in range(3):
+            await ledger.record(Call(f"a{number}", "g0-000001"))
+        await ledger.record(Call("a0", "g0-000001"))  # the same call again: not paid again
+        await ledger.record(Call("u", "g0-000001/user", role="user", cost_usd=None))
+        await ledger.record(Call("b", "g0-000002"))
+        assert await ledger.recall("a1") == {"content": "hi"}
+    async with Ledger(path) as ledger:  # resumed
+        before = ledger.spent()
+        assert (before.calls, before.input_tokens, before.cost_usd) == (5, 500, 1.0)
+        assert await ledger.recall("a1") == {"content": "hi"}
+        await ledger.add_instance(row(1))
+        assert await ledger.recall("a1") is None
+        assert await ledger.recall("b") is not None
+        assert ledger.spent() == before
+        assert [(u["role"], u["calls"], u["cost_usd"]) for u in ledger.usage("g0-000001")] == [
+            ("agent", 3, 0.75),
+            ("user", 1, None),
+        ]
+        await ledger.record(Call("late", "g0-000001"))  # a call that outlived its dialogue
+        await ledger.add_instance(row(1))
+        assert ledger.spent().calls == 6
+        assert next(ledger.usage("g0-000001"))["calls"] == 4
+
+
+async def test_the_planners_calls_are_summed_up_with_their_plans(tmp_path: Path):
+    async with Ledger(tmp_path / "l.sqlite") as ledger:
+        await ledger.record(Call("p", "g0-plan", role="planner"))
+        await ledger.add_plans([plan(0)], scene="g0-plan")
+        assert await ledger.recall("p") is None
+        assert [(u["instance"], u["role"]) for u in ledger.usage()] == [("g0-plan", "planner")]
+
+
+async def test_forgotten_instances_are_made_again_and_their_cost_stays(tmp_path: Path):
+    async with Ledger(tmp_path / "l.sqlite") as ledger:
+        await ledger.record(Call("a", "g0-000001"))
+        await ledger.add_instance(row(1, fate="dropped", stage="dialogue", blame="infrastructure"))
+        await ledger.forget(["g0-000001"])
+        assert ledger.finished_ids() == set()
+        await ledger.record(Call("b", "g0-000001"))
+        await ledger.add_instance(row(1))
+        assert ledger.counts().accepted == 1
+        assert ledger.spent().calls == 2
+
+
+async def test_counts_and_coverage(tmp_path: Path):
+    async with Ledger(tmp_path / "l.sqlite") as ledger:
+        await ledger.add_plans([plan(0), plan(1, tools=("book", "pay")), plan(2, clause="2", difficulty="hard")])
+        await ledger.add_instance(row(0))
+        await ledger.add_instance(row(1))
+        await ledger.add_instance(row(2, fate="rejected", stage="judge", blame="agent"))
+        await ledger.add_instance(row(0, generation=1, fate="dropped", stage="dialogue", blame="infrastructure"))
+        counts = ledger.counts()
+        assert (counts.accepted, counts.rejected, counts.dropped, counts.total) == (2, 1, 1, 4)
+        assert counts.by_blame == {"agent": 1, "infrastructure": 1}
+        assert counts.by_stage == {"dialogue": 1, "judge": 1}
+        assert ledger.counts(generation=1).total == 1
+        assert ledger.finished_ids(0) == {"g0-000000", "g0-000001", "g0-000002"}
+        assert dict(ledger.coverage()) == {("1", "book"): 2, ("1", "pay"): 1, ("2", "book"): 0}
+        assert Cell("2", "book", "hard", planned=1, accepted=0) in ledger.cells()
+
+
+async def test_rows_stream_in_id_order_over_many_pages(tmp_path: Path):
+    async with Ledger(tmp_path / "l.sqlite") as ledger:
+        order = list(range(200))
+        random.Random(0).shuffle(order)
+        await asyncio.gather(
+            *(ledger.add_instance(row(i, fate="accepted" if i % 3 else "rejected", stage="judge")) for i in order)
+        )
+        assert [found.index for found in ledger.instances()] == list(range(200))
+        assert [found.index for found in ledger.instances("rejected")] == list(range(0, 200, 3))
+
+
+async def test_many_waiters_share_a_commit(tmp_path: Path):
+    async with Ledger(tmp_path / "l.sqlite") as ledger:
+        commits: list[str] = []
+        ledger._writes.set_trace_callback(lambda sql: commits.append(sql) if sql == "commit" else None)
+        await asyncio.gather(*(ledger.add_instance(row(i)) for i in range(300)))
+        assert len(commits) < 30
+        assert ledger.counts().accepted == 300
+
+
+async def test_a_failed_commit_reaches_its_waiters_and_the_ledger_lives_on(tmp_path: Path):
+    async with Ledger(tmp_path / "l.sqlite") as ledger:
+        await ledger.add_instance(row(0))
+        (pages,) = ledger._writes.execute("pragma page_count").fetchone()
+        ledger._writes.execute(f"pragma max_page_count = {pages}")
+        with pytest.raises(LedgerError, match=r"cannot write the ledger .*full.*resume later"):
+            await ledger.add_instance(row(1, task={"text": "x" * 100_000}))
+        ledger._writes.execute("pragma max_page_count = 1000000")
+        await ledger.add_instance(row(2))
+        assert ledger.finished_ids() == {"g0-000000", "g0-000002"}
+
+
+async def test_a_cancelled_waiter_harms_nobody(tmp_path: Path):
+    async with Ledger(tmp_path / "l.sqlite") as ledger:
+        waiting = [asyncio.create_task(ledger.add_instance(row(i))) for i in range(50)]
+        await asyncio.sleep(0)
+        for task in waiting[::2]:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        await ledger.add_instance(row(99))
+        assert {instance_id(0, i) for i in range(1, 50, 2)} <= ledger.finished_ids()
+
+
+async def test_closing_commits_what_is_under_way(tmp_path: Path):
+    async with Ledger(tmp_path / "l.sqlite") as ledger:
+        task = asyncio.create_task(ledger.add_instance(row(1)))
+        await asyncio.sleep(0)
+    await task
+    with LedgerReader(tmp_path / "l.sqlite") as reader:
+        assert reader.counts().accepted == 1
+    with pytest.raises(LedgerError, match="is closed"):
+        await ledger.add_instance(row(2))
+
+
+async def test_another_version_and_no_ledger_at_all_are_refused(tmp_path: Path):
+    path = tmp_path / "l.sqlite"
+    async with Ledger(path):
+        pass
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("pragma user_version = 99")
+    with pytest.raises(LedgerError, match=r"has version 99, this eigen_graph reads version 1: use .*start a new run"):
+        Ledger(path)
+    with pytest.raises(LedgerError, match="version 99"):
+        LedgerReader(path)
+
+    foreign = tmp_path / "foreign.sqlite"
+    with closing(sqlite3.connect(foreign)) as db:
+        db.execute("create table t (x)")
+    with pytest.raises(LedgerError, match="version 0"):
+        Ledger(foreign)
+    (tmp_path / "text").write_text("not a database, and long enough to be sure of it" * 50)
+    with pytest.raises(LedgerError, match="cannot open the ledger"):
+        Ledger(tmp_path / "text")
+    with pytest.raises(LedgerError, match="is no ledger"):
+        LedgerReader(tmp_path / "text")
+    with pytest.raises(LedgerError, match="there is no ledger"):
+        LedgerReader(tmp_path / "nowhere")
+    with pytest.raises(EigenGraphError, match="cannot write to"):
+        Ledger(tmp_path / "text" / "l.sqlite")
+
+
+async def test_an_interrupted_run_equals_an_uninterrupted_one(tmp_path: Path):
+    async def run(path: Path, stops: tuple[int, ...]) -> list[dict[str, Any]]:
+        for stop in (*stops, 30):
+            async with Ledger(path) as ledger:
+                await ledger.add_plans([plan(i) for i in range(30)])
+                for index in range(stop):
+                    if instance_id(0, index) in ledger.finished_ids():
+                        continue
+                    for number in range(3):
+                        key = f"{index}/{number}"
+                        if await ledger.recall(key) is None:
+                            await ledger.record(Call(key, instance_id(0, index), cost_usd=0.1))
+                    if index < stop - 1 or stop == 30:  # the last is cut short
+                        seconds = random.random()
+                        await ledger.add_instance(row(index, seconds=seconds, trajectory={"seconds": seconds}))
+        with LedgerReader(path) as reader:
+            return list(reader.snapshot())
+
+    whole = await run(tmp_path / "whole", ())
+    assert len(whole) == 90
+    assert await run(tmp_path / "cut", (4, 11, 12)) == whole
+
+
+WRITER = """
+import asyncio, sys
+from eigen_graph.runs import Ledger, InstanceRow, instance_id
+from types import SimpleNamespace as Call
+
+async def main(path, first):
+    async with Ledger(path) as ledger:
+        print("open", flush=True)
+        async def one(i):
+            name = instance_id(0, i)
+            for n in range(2):
+                await ledger.record(Call(key=f"{i}/{n}", scene=name, role="agent", model="m", input_tokens=1,
+                                         output_tokens=1, cost_usd=1.0, seconds=0.0, reply={"n": n}))
+                print("reply", f"{i}/{n}", flush=True)
+            await ledger.add_instance(InstanceRow(id=name, generation=0, index=i, plan_id="p", fate="accepted",
+                                                  stage="reviewer", trajectory={"messages": ["x" * 3000]}))
+            print("row", name, flush=True)
+        todo = iter(i for i in range(first, 10**6))
+        async def worker():
+            for i in todo:
+                if instance_id(0, i) not in ledger.finished_ids():
+                    await one(i)
+        await asyncio.gather(*(worker() for _ in range(16)))
+
+asyncio.run(main(sys.argv[1], int(sys.argv[2])))
+"""
+
+
+def test_kill_minus_nine_loses_nothing_that_was_awaited(tmp_path: Path):
+    path, rng = tmp_path / "l.sqlite", random.Random(7)
+    rows: set[str] = set()
+    replies: set[str] = set()
+    for life in range(8):
+        process = subprocess.Popen(
+            [sys.executable, "-c", WRITER, str(path), str(life)], stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        time.sleep(rng.uniform(0.0, 0.15))
+        process.send_signal(signal.SIGKILL)
+        for line in process.stdout:
+            if line.endswith("\n"):
+                kind, name = line.split()
+                (rows if kind == "row" else replies).add(name)
+        process.stdout.close()
+        process.wait()
+        with LedgerReader(path) as reader:
+            assert rows <= reader.finished_ids()
+            found = [row.id for row in reader.instances()]
+            assert found == sorted(set(found))
+            counted = {f"{usage['instance']}": usage["calls"] for usage in reader.usage()}
+            assert counted == dict.fromkeys(found, 2)  # every finished instance's two calls, once
+            spent = reader.spent()
+            assert spent.cost_usd == spent.calls
+            assert spent.calls >= len(replies)
+    assert rows
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def test_two_processes_cannot_write_one_ledger(tmp_path: Path):
+    path = tmp_path / "l.sqlite"
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(path), "0"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        message = rf"being written by another process \(pid {process.pid}\): wait for it to end, or stop it and resume"
+        with pytest.raises(RunLockedError, match=message):
+            Ledger(path)
+        with LedgerReader(path) as reader:  # reading goes on
+            assert reader.counts().rejected == 0
+        process.kill()
+    Ledger(path).close()  # the system let go of the lock
+
+
+async def test_a_ledger_open_in_this_process_is_locked_too(tmp_path: Path):
+    async with Ledger(tmp_path / "l.sqlite"):
+        with pytest.raises(RunLockedError, match=f"pid {os.getpid()}"):
+            Ledger(tmp_path / "l.sqlite")
+    Ledger(tmp_path / "l.sqlite").close()
+
+
+def test_a_run_folder_remembers_what_was_asked_for(tmp_path: Path):
+    settings = {"count": 40, "model": "scripted", "seed": 0}
+    made = RunFolder.create(tmp_path / "a" / "run", settings, domain="hotel", database="d1")
+    found = RunFolder.open(tmp_path / "a" / "run")
+    assert found == made
+    assert (found.info.domain, found.info.database, found.info.settings) == ("hotel", "d1", settings)
+    found.require({**settings, "concurrency": 4}, free=("concurrency",))
+    with pytest.raises(EigenGraphError, match=r'begun with model "scripted", not "openai:x": resume it without'):
+        found.require({"model": "openai:x"})
+    with pytest.raises(EigenGraphError, match="begun with limit not set, not 3"):
+        found.require({"limit": 3})
+    with found.ledger(), found.reader() as reader:
+        assert reader.counts().total == 0
+
+
+def test_a_run_folder_says_what_is_in_its_way(tmp_path: Path):
+    RunFolder.create(tmp_path / "run", {})
+    with pytest.raises(EigenGraphError, match="holds a run already: resume it, or choose another folder"):
+        RunFolder.create(tmp_path / "run", {})
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.tex").touch()
+    with pytest.raises(EigenGraphError, match=r"is no run folder but holds 'thesis.tex'"):
+        RunFolder.create(tmp_path / "other", {})
+    with pytest.raises(EigenGraphError, match="is no folder"):
+        RunFolder.create(tmp_path / "other" / "thesis.tex", {})
+    with pytest.raises(EigenGraphError, match="is no folder"):
+        RunFolder.create(tmp_path / "other" / "thesis.tex" / "run", {})
+    with pytest.raises(EigenGraphError, match="cannot write to /proc/self/run"):
+        RunFolder.create("/proc/self/run", {})
+    for nowhere in ("nowhere", "other", "other/thesis.tex"):
+        with pytest.raises(EigenGraphError, match="there is no run in"):
+            RunFolder.open(tmp_path / nowhere)
+
+
+def test_a_bad_start_does_not_spoil_a_folder(tmp_path: Path):
+    for name in ("run.json.part", "ledger.sqlite.lock", "ledger.sqlite.pid"):
+        (tmp_path / name).touch()
+    assert RunFolder.create(tmp_path, {}) == RunFolder.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            '{"format": 2, "eigen_graph": "9.1"}',
+            r"has format 2, .* reads format 1: use eigen_graph 9\.1, which made it",
+        ),
+        ("[]", "has format None"),
+        ('{"format": 1', "cannot read"),
+        ('{"format": 1, "created": "now"}', "is damaged: domain is wrong"),
+    ],
+)
+def test_run_folders_that_cannot_be_read(tmp_path: Path, text: str, message: str):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(EigenGraphError, match=message) as caught:
+        RunFolder.open(tmp_path)
+    assert "\n" not in str(caught.value)
+    assert json.loads(json.dumps(str(caught.value)))
