@@ -16,29 +16,18 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from eigen_graph.runs import schema
 from eigen_graph.runs.lock import RunLock
 from eigen_graph.runs.reader import LedgerError, LedgerReader, check_version, connect
 from eigen_graph.runs.rows import InstanceRow, PlanRow
 
+if TYPE_CHECKING:  # the models' room loads their clients, which reading a run does without
+    from eigen_graph.models import CallRecord
+
 _MAX_BATCH = 512
 """Jobs that share a commit at most."""
-
-
-class Call(Protocol):
-    """A model call as `eigen_graph.models.CallRecord` describes it."""
-
-    key: str
-    scene: Any
-    role: str
-    model: str
-    input_tokens: int
-    output_tokens: int
-    cost_usd: float | None
-    seconds: float
-    reply: dict[str, Any]
 
 
 @dataclass
@@ -126,7 +115,7 @@ class Ledger(LedgerReader):
             job.finished.append(_instance_of(scene))
         await self._commit(job)
 
-    async def record(self, call: Call) -> None:
+    async def record(self, call: CallRecord) -> None:
         """Commit a model call with its reply, so that a resumed run need not pay for it again.
 
         A call belongs to the instance that its scene is named after: `g0-000012`, or `g0-000012/anything`.
@@ -135,11 +124,10 @@ class Ledger(LedgerReader):
             LedgerError: It could not be written.
         """
         job = self._job()
-        scene = getattr(call.scene, "id", call.scene)
         job.replies.append(
             (
                 schema.storable(call.key),
-                _instance_of(scene),
+                _instance_of(call.scene),
                 call.role,
                 schema.storable(call.model),
                 call.input_tokens,

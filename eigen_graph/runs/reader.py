@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from eigen_graph.core.errors import EigenGraphError
 from eigen_graph.runs import schema
+from eigen_graph.runs.coverage import Cell, Pair, count_cells, count_pairs
 from eigen_graph.runs.rows import Fate, InstanceRow, PlanRow
 
 _PAGE = 64
@@ -50,18 +51,10 @@ class Spent:
     output_tokens: int = 0
     cost_usd: float | None = None
     """None when no call had a price."""
+    unpriced_calls: int = 0
+    """Calls whose price is unknown, not in `cost_usd`."""
     seconds: float = 0.0
     """Time spent waiting for models, summed over calls."""
-
-
-class Cell(NamedTuple):
-    """A combination that was planned, with what came of it."""
-
-    clause: str
-    tool: str
-    difficulty: str
-    planned: int
-    accepted: int
 
 
 class LedgerReader:
@@ -109,15 +102,15 @@ class LedgerReader:
 
     def spent(self) -> Spent:
         """Calls, tokens and money of the whole run; every call counts once, however often the run was interrupted."""
-        found = self._reads.execute(
-            """
-            select total(calls), total(input_tokens), total(output_tokens), sum(cost_usd), total(seconds) from (
-              select calls, input_tokens, output_tokens, cost_usd, seconds from usage union all
-              select 1, input_tokens, output_tokens, cost_usd, seconds from replies)
-            """
-        ).fetchone()
-        calls, tokens_in, tokens_out, cost, seconds = found
-        return Spent(int(calls), int(tokens_in), int(tokens_out), cost, seconds)
+        query = """
+            select total(calls), total(input_tokens), total(output_tokens), sum(cost_usd), total(unpriced_calls),
+              total(seconds)
+            from (
+              select calls, input_tokens, output_tokens, cost_usd, unpriced_calls, seconds from usage union all
+              select 1, input_tokens, output_tokens, cost_usd, cost_usd is null, seconds from replies)
+        """
+        calls, tokens_in, tokens_out, cost, unpriced, seconds = self._reads.execute(query).fetchone()
+        return Spent(int(calls), int(tokens_in), int(tokens_out), cost, int(unpriced), seconds)
 
     def usage(self, instance: str | None = None) -> Iterator[dict[str, Any]]:
         """Calls summed up by instance, role and model, for finished instances: all, or one."""
@@ -163,19 +156,11 @@ class LedgerReader:
 
     def cells(self) -> list[Cell]:
         """Every clause, tool and difficulty that was planned together, with how often it was accepted."""
-        query = """
-            select p.clause, t.value, p.difficulty, count(distinct p.id), count(i.id)
-            from plans p join json_each(p.tools) t left join instances i on i.plan_id = p.id and i.fate = 'accepted'
-            group by 1, 2, 3 order by 1, 2, 3
-        """
-        return [Cell(*found) for found in self._reads.execute(query)]
+        return count_cells(self._reads)
 
-    def coverage(self) -> Counter[tuple[str, str]]:
-        """How often each planned clause and tool pair was accepted; a hole is there with 0."""
-        counter = Counter[tuple[str, str]]()
-        for cell in self.cells():
-            counter[cell.clause, cell.tool] += cell.accepted
-        return counter
+    def coverage(self) -> Counter[Pair]:
+        """How often each clause and tool pair was accepted (an empty name: any); a planned hole is there, with 0."""
+        return count_pairs(self._reads)
 
     def snapshot(self) -> Iterator[dict[str, Any]]:
         """All that must be equal between a resumed run and an uninterrupted one: no times, and nothing unfinished."""

@@ -43,7 +43,8 @@ TABLES = (
     """
     create table usage (
       instance text not null, role text not null, model text not null, calls integer not null,
-      input_tokens integer not null, output_tokens integer not null, cost_usd real, seconds real not null,
+      input_tokens integer not null, output_tokens integer not null, cost_usd real,
+      unpriced_calls integer not null, seconds real not null,
       primary key (instance, role, model)
     ) without rowid
     """,
@@ -92,13 +93,14 @@ SELECT_INSTANCE = "select i.*, t.text as agent_text from instances i join texts 
 
 FOLD_REPLIES = """
     insert into usage
-    select instance, role, model, count(*), sum(input_tokens), sum(output_tokens), sum(cost_usd), sum(seconds)
+    select instance, role, model, count(*), sum(input_tokens), sum(output_tokens), sum(cost_usd),
+      sum(cost_usd is null), sum(seconds)
     from replies where instance in (select value from json_each(?)) group by instance, role, model
     on conflict (instance, role, model) do update set
       calls = calls + excluded.calls, input_tokens = input_tokens + excluded.input_tokens,
       output_tokens = output_tokens + excluded.output_tokens,
       cost_usd = coalesce(cost_usd + excluded.cost_usd, cost_usd, excluded.cost_usd),
-      seconds = seconds + excluded.seconds
+      unpriced_calls = unpriced_calls + excluded.unpriced_calls, seconds = seconds + excluded.seconds
 """
 """Adds finished instances' calls to `usage`; run with `DELETE_REPLIES` in one transaction, so each counts once."""
 DELETE_REPLIES = "delete from replies where instance in (select value from json_each(?))"

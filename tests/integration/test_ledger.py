@@ -120,15 +120,15 @@ async def test_replies_live_until_their_instance_ends_and_then_count_once(tmp_pa
         assert await ledger.recall("a1") == {"content": "hi"}
     async with Ledger(path) as ledger:  # resumed
         before = ledger.spent()
-        assert (before.calls, before.input_tokens, before.cost_usd) == (5, 500, 1.0)
+        assert (before.calls, before.input_tokens, before.cost_usd, before.unpriced_calls) == (5, 500, 1.0, 1)
         assert await ledger.recall("a1") == {"content": "hi"}
         await ledger.add_instance(row(1))
         assert await ledger.recall("a1") is None
         assert await ledger.recall("b") is not None
         assert ledger.spent() == before
-        assert [(u["role"], u["calls"], u["cost_usd"]) for u in ledger.usage("g0-000001")] == [
-            ("agent", 3, 0.75),
-            ("user", 1, None),
+        assert [(u["role"], u["calls"], u["cost_usd"], u["unpriced_calls"]) for u in ledger.usage("g0-000001")] == [
+            ("agent", 3, 0.75, 0),
+            ("user", 1, None, 1),
         ]
         await ledger.record(Call("late", "g0-000001"))  # a call that outlived its dialogue
         await ledger.add_instance(row(1))
@@ -169,8 +169,25 @@ async def test_counts_and_coverage(tmp_path: Path):
         assert counts.by_stage == {"dialogue": 1, "judge": 1}
         assert ledger.counts(generation=1).total == 1
         assert ledger.finished_ids(0) == {"g0-000000", "g0-000001", "g0-000002"}
-        assert dict(ledger.coverage()) == {("1", "book"): 2, ("1", "pay"): 1, ("2", "book"): 0}
-        assert Cell("2", "book", "hard", planned=1, accepted=0) in ledger.cells()
+
+
+async def test_coverage_counts_what_was_exercised_and_shows_holes(tmp_path: Path):
+    async with Ledger(tmp_path / "l.sqlite") as ledger:
+        await ledger.add_plans([plan(0), plan(1, "1", ("book", "pay")), plan(2, "2", ("pay",)), plan(3, "3", ())])
+        await ledger.add_instance(row(0, task={"id": "t", "eigen": {"clauses": ["1", "2"], "tools": ["find"]}}))
+        await ledger.add_instance(row(1))
+        await ledger.add_instance(row(2, fate="rejected", stage="judge", blame="agent"))
+        coverage = ledger.coverage()
+        assert coverage["1", "book"] == 2  # of both plans
+        assert coverage["2", "find"] == 1  # by the task's tags
+        assert coverage["1", ""] == coverage["", "book"] == 2
+        assert {pair for pair, times in coverage.items() if times == 0} == {("2", "pay"), ("3", "")}
+        assert ledger.cells() == [
+            Cell("1", "book", "easy", planned=2, accepted=2),
+            Cell("1", "pay", "easy", planned=1, accepted=1),
+            Cell("2", "pay", "easy", planned=1, accepted=0),
+            Cell("3", "", "easy", planned=1, accepted=0),
+        ]
 
 
 async def test_rows_stream_in_id_order_over_many_pages(tmp_path: Path):

@@ -1,0 +1,69 @@
+"""Which policy clauses, tools and difficulties the accepted dialogues of a run exercise, and which they do not."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from itertools import product
+from typing import NamedTuple
+
+Pair = tuple[str, str]
+"""A policy clause and a tool; an empty one stands for any."""
+
+
+class Cell(NamedTuple):
+    """A combination that was planned, with what came of it."""
+
+    clause: str
+    tool: str
+    difficulty: str
+    planned: int
+    """Plans that asked for it."""
+    accepted: int
+    """Accepted dialogues that exercise it, whichever plan they come from. 0: a hole."""
+
+
+def count_pairs(ledger: sqlite3.Connection) -> Counter[Pair]:
+    """How many accepted dialogues exercise each clause with each tool; what was planned in vain is there, with 0.
+
+    A dialogue exercises what its task's tags say and what its plan asked for: a refusal is about the tool that is
+    rightly not called.
+    """
+    counter = Counter[Pair](dict.fromkeys(((clause, tool) for clause, tool, _, _ in _planned(ledger)), 0))
+    for _, pairs in _exercised(ledger):
+        counter.update(pairs)
+    return counter
+
+
+def count_cells(ledger: sqlite3.Connection) -> list[Cell]:
+    """Every planned combination, in order."""
+    counter = Counter[tuple[str, str, str]]()
+    for difficulty, pairs in _exercised(ledger):
+        counter.update((*pair, difficulty) for pair in pairs)
+    return [
+        Cell(clause, tool, difficulty, planned, counter[clause, tool, difficulty])
+        for clause, tool, difficulty, planned in _planned(ledger)
+    ]
+
+
+def _planned(ledger: sqlite3.Connection) -> list[tuple[str, str, str, int]]:
+    query = """
+        select p.clause, coalesce(t.value, ''), p.difficulty, count(*)
+        from plans p left join json_each(p.tools) t on true group by 1, 2, 3 order by 1, 2, 3
+    """
+    return [tuple(found) for found in ledger.execute(query)]
+
+
+def _exercised(ledger: sqlite3.Connection) -> Iterator[tuple[str, set[Pair]]]:
+    """Difficulty and pairs of each accepted dialogue."""
+    query = """
+        select coalesce(p.difficulty, json_extract(i.task, '$.eigen.difficulty'), ''), p.clause, p.tools,
+          json_extract(i.task, '$.eigen.clauses'), json_extract(i.task, '$.eigen.tools')
+        from instances i left join plans p on p.id = i.plan_id where i.fate = 'accepted'
+    """
+    for difficulty, clause, tools, tagged_clauses, tagged_tools in ledger.execute(query):
+        pairs = set(product(["", *json.loads(tagged_clauses or "[]")], ["", *json.loads(tagged_tools or "[]")]))
+        pairs |= set(product(["", clause or ""], ["", *json.loads(tools or "[]")]))
+        yield difficulty, pairs - {("", "")}
