@@ -1,0 +1,82 @@
+"""What always holds in the hotel, whatever the agent did with its tools."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import pairwise
+
+from eigen_graph.core import Database
+from eigen_graph.domains.hotel.arithmetic import euros, nights_between, owed
+from eigen_graph.domains.hotel.records import Booking
+
+_CENT = 0.005
+
+
+def references(db: Database, _user: Database | None = None) -> list[str]:
+    """Every record stands under its own id, and what it points at exists."""
+    wrong = []
+    keys = {"guests": "guest_id", "memberships": "guest_id", "methods": "method_id", "rooms": "room_id"}
+    keys |= {"bookings": "booking_id", "payments": "payment_id", "goodwill": "goodwill_id"}
+    for table, field in keys.items():
+        wrong += [
+            f"{table} {key!r} calls itself otherwise" for key, row in db[table].items() if getattr(row, field) != key
+        ]
+    pointers = [
+        ("memberships", "guest_id", "guests"),
+        ("methods", "guest_id", "guests"),
+        ("bookings", "guest_id", "guests"),
+        ("bookings", "room_id", "rooms"),
+        ("bookings", "plan", "plans"),
+        ("payments", "booking_id", "bookings"),
+        ("payments", "method_id", "methods"),
+        ("goodwill", "booking_id", "bookings"),
+    ]
+    for table, field, target in pointers:
+        wrong += [
+            f"{table} {key!r} points at {target} {getattr(row, field)!r}, which is not there"
+            for key, row in db[table].items()
+            if getattr(row, field) not in db[target]
+        ]
+    wrong += [f"guest {key!r} has no membership" for key in db["guests"] if key not in db["memberships"]]
+    return wrong
+
+
+def money(db: Database, _user: Database | None = None) -> list[str]:
+    """A booking's total is what its parts come to, and what was paid and not refunded."""
+    wrong = []
+    paid: dict[str, float] = defaultdict(float)
+    for payment in db["payments"].values():
+        paid[payment.booking_id] += payment.amount
+        if db["methods"][payment.method_id].guest_id != db["bookings"][payment.booking_id].guest_id:
+            wrong.append(f"payment {payment.payment_id} moved somebody else's money")
+    for booking in db["bookings"].values():
+        if abs(owed(booking) - booking.total) > _CENT:
+            wrong.append(f"booking {booking.booking_id} says {booking.total} and comes to {owed(booking)}")
+        if abs(euros(paid[booking.booking_id]) - booking.total) > _CENT:
+            wrong.append(f"booking {booking.booking_id} has {euros(paid[booking.booking_id])} paid of {booking.total}")
+    return wrong
+
+
+def rooms(db: Database, _user: Database | None = None) -> list[str]:
+    """No room is given away twice, and every party fits in."""
+    wrong = []
+    calendar: dict[str, list[Booking]] = defaultdict(list)
+    for booking in db["bookings"].values():
+        if booking.adults > db["rooms"][booking.room_id].sleeps or booking.adults < 1:
+            wrong.append(f"booking {booking.booking_id} has {booking.adults} adults in room {booking.room_id}")
+        if nights_between(booking.check_in, booking.check_out) < (0 if booking.status == "checked_in" else 1):
+            wrong.append(f"booking {booking.booking_id} ends before it begins")
+        if booking.status in {"confirmed", "checked_in"}:
+            calendar[booking.room_id].append(booking)
+    for room_id, bookings in calendar.items():
+        bookings.sort(key=lambda booking: booking.check_in)
+        wrong += [
+            f"room {room_id} is taken twice, by {one.booking_id} and {other.booking_id}"
+            for one, other in pairwise(bookings)
+            if other.check_in < one.check_out
+        ]
+    return wrong
+
+
+INVARIANTS = (references, money, rooms)
+"""All of them."""
