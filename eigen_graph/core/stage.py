@@ -51,6 +51,11 @@ class Stage:
             raise UnknownNameError(f"in domain {self._domain.name!r} the user has no database")
         return self.env.user_db
 
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """The calls of both sides up to this point of the dialogue."""
+        return tuple(beat.call for beat in self._beats if beat.call)
+
     def pick(self, table: str, fits: Callable[[Any], bool], *, side: Actor = "assistant") -> Any:
         """A random record that fits.
 
@@ -144,9 +149,11 @@ class Stage:
         """A read call by which a writer would have found this case."""
         self._explored.append(Action(name=tool, arguments=arguments))
 
-    def accept_also(self, *actions: tuple[str, dict[str, Any]]) -> None:
-        """Another list of agent calls that solves the task as well."""
-        self._alternatives.append(tuple(Action(name=name, arguments=arguments) for name, arguments in actions))
+    def accept_also(self, *actions: tuple[str, dict[str, Any]] | Action) -> None:
+        """Another list of calls that solves the task as well; a pair is a call of the agent's."""
+        self._alternatives.append(
+            tuple(item if isinstance(item, Action) else Action(name=item[0], arguments=item[1]) for item in actions)
+        )
 
     def judge_by(self, code: str) -> None:
         """Python source for the `code` criterion, where more than one end state is right."""
