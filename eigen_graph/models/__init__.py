@@ -1,1 +1,44 @@
-"""."""
+"""How a role gets its chat model: specs, the cast with accounting and reply cache, and the offline `scripted` model."""
+
+from eigen_graph.models.accounting import Budget, CallRecord, CallStore, MemoryStore, Meter, NullStore, Usage
+from eigen_graph.models.cast import Cast, ModelLike
+from eigen_graph.models.errors import (
+    AccessError,
+    BudgetExceededError,
+    ContextLengthError,
+    InfrastructureError,
+    OutageError,
+    ReplyError,
+    RequestError,
+)
+from eigen_graph.models.reply import calls_of
+from eigen_graph.models.scene import ROLES, Role, Scene
+from eigen_graph.models.scripted import Fault, ScriptedChat, planned_faults
+from eigen_graph.models.spec import ModelSpec
+
+__all__ = [
+    "ROLES",
+    "AccessError",
+    "Budget",
+    "BudgetExceededError",
+    "CallRecord",
+    "CallStore",
+    "Cast",
+    "ContextLengthError",
+    "Fault",
+    "InfrastructureError",
+    "MemoryStore",
+    "Meter",
+    "ModelLike",
+    "ModelSpec",
+    "NullStore",
+    "OutageError",
+    "ReplyError",
+    "RequestError",
+    "Role",
+    "Scene",
+    "ScriptedChat",
+    "Usage",
+    "calls_of",
+    "planned_faults",
+]

@@ -1,0 +1,235 @@
+"""The cast: who plays which role, with accounting, a reply cache and a bound on what runs at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, Self, TypeVar
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import BaseModel
+
+from eigen_graph.core import Domain, EigenGraphError
+from eigen_graph.models import structured
+from eigen_graph.models.accounting import Budget, CallRecord, CallStore, Meter, NullStore, require_prices
+from eigen_graph.models.cache import CallKeys
+from eigen_graph.models.errors import ReplyError
+from eigen_graph.models.openai import Endpoint
+from eigen_graph.models.player import Player
+from eigen_graph.models.reply import from_json, to_json
+from eigen_graph.models.scene import ROLES, Role, Scene
+from eigen_graph.models.spec import ModelSpec
+
+S = TypeVar("S", bound=BaseModel)
+Tools = Sequence[BaseTool | dict[str, Any]]
+ModelLike = str | ModelSpec | BaseChatModel
+_MAX_TOOLSETS = 256
+_CHARS_A_TOKEN = 4
+
+
+class Cast:
+    """The roles' models. Make one with `build`; it belongs to one event loop and is closed with `aclose`."""
+
+    def __init__(
+        self,
+        players: Mapping[Role, Player],
+        *,
+        store: CallStore | None = None,
+        concurrency: int = 16,
+        budget: Budget | None = None,
+    ) -> None:
+        self.players = dict(players)
+        self.meter = Meter(budget or Budget())
+        self._store = store or NullStore()
+        self._slots = asyncio.Semaphore(concurrency)
+        self._keys = CallKeys()
+        self._toolsets: OrderedDict[tuple[int, ...], tuple[Tools, list[dict[str, Any]]]] = OrderedDict()
+
+    @classmethod
+    def build(
+        cls,
+        model: ModelLike = "scripted",
+        *,
+        overrides: Mapping[Role, ModelLike] | None = None,
+        base_url: str | None = None,
+        api_key: str | None = None,
+        domain: Domain | None = None,
+        concurrency: int = 16,
+        store: CallStore | None = None,
+        request_timeout: float = 120.0,
+        max_retries: int = 6,
+        budget: Budget | None = None,
+    ) -> Self:
+        """A cast from model specs or chat models.
+
+        Args:
+            model: Who plays the roles: a spec (`scripted`, `openai:NAME?...`) or a LangChain chat model.
+            overrides: Other models for single roles.
+            base_url: Server of the `openai:` models; else OPENAI_BASE_URL, else OpenAI's.
+            api_key: Its key; else OPENAI_API_KEY. A server of one's own needs none.
+            domain: What `scripted` plays.
+            concurrency: Paid calls that may run at once.
+            store: Where calls are recorded and recalled from, a run's ledger; None: nowhere.
+            request_timeout: Seconds that one try may take.
+            max_retries: Tries after the first on 408, 409, 429, 5xx, timeouts and cut connections.
+            budget: What may be spent.
+
+        Raises:
+            EigenGraphError: A spec is wrong, a key or a playbook is missing, or a budget in USD has no prices.
+        """
+        if unknown := sorted(set(overrides or {}) - set(ROLES)):
+            raise EigenGraphError(f"no role {', '.join(unknown)}: the roles are {', '.join(ROLES)}")
+        made: dict[Any, Player] = {}
+        endpoint: Endpoint | None = None
+        players: dict[Role, Player] = {}
+        for role in ROLES:
+            given: ModelLike = (overrides or {}).get(role, model)
+            like = ModelSpec.parse(given) if isinstance(given, str) else given
+            key = id(like) if isinstance(like, BaseChatModel) else like
+            if key not in made:
+                if isinstance(like, BaseChatModel):
+                    made[key] = Player.from_chat(like)
+                else:
+                    if like.kind == "openai" and endpoint is None:
+                        endpoint = Endpoint.find(
+                            base_url, api_key, concurrency=concurrency, timeout=request_timeout, max_retries=max_retries
+                        )
+                    made[key] = Player.from_spec(like, domain=domain, endpoint=endpoint)
+            players[role] = made[key]
+        require_prices(budget or Budget(), {player.label: player.prices for player in made.values()})
+        return cls(players, store=store, concurrency=concurrency, budget=budget)
+
+    async def chat(self, role: Role, messages: Sequence[BaseMessage], *, tools: Tools = (), scene: Scene) -> AIMessage:
+        """A role's next message.
+
+        Args:
+            role: Who speaks.
+            messages: What it sees, its own messages as AIMessages.
+            tools: What it may call: LangChain tools or OpenAI tool definitions.
+            scene: What the call is for.
+
+        Returns:
+            The reply within bounds (`models.reply`); it may be empty, and may hold broken calls (`calls_of`).
+
+        Raises:
+            InfrastructureError: No answer, after all retries.
+            EigenGraphError: The other errors of `models.errors`, each with its own consequence.
+        """
+        options = {"tools": self._openai_tools(tools)} if tools else {}
+        return await self._ask(role, messages, options, scene)
+
+    async def structured(self, role: Role, messages: Sequence[BaseMessage], schema: type[S], *, scene: Scene) -> S:
+        """A role's answer as an instance of a schema; an unusable one is sent back once with what is wrong with it.
+
+        Raises:
+            ReplyError: The repaired answer is unusable too.
+            EigenGraphError: As `chat`.
+        """
+        if self.players[role].structured == "json_schema":
+            options: dict[str, Any] = {"response_format": structured.response_format(schema)}
+        else:
+            choice = {"type": "function", "function": {"name": schema.__name__}}
+            options = {"tools": [structured.answer_tool(schema)], "tool_choice": choice}
+        reply = await self._ask(role, messages, options, scene)
+        try:
+            return structured.read(reply, schema)
+        except structured.UnusableAnswerError as error:
+            retry = [*messages, *structured.repair(reply, str(error), schema)]
+        reply = await self._ask(role, retry, options, scene)
+        try:
+            return structured.read(reply, schema)
+        except structured.UnusableAnswerError as error:
+            raise ReplyError(role, str(error)) from error
+
+    async def preflight(self) -> None:
+        """Make sure, before a run, that every model can be used.
+
+        Raises:
+            EigenGraphError: One clear line: unreachable server, wrong key, unknown model.
+        """
+        for player in self._distinct:
+            await player.preflight()
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for player in self._distinct:
+            await player.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+    @property
+    def _distinct(self) -> list[Player]:
+        return list({id(player): player for player in self.players.values()}.values())
+
+    async def _ask(
+        self, role: Role, messages: Sequence[BaseMessage], options: dict[str, Any], scene: Scene
+    ) -> AIMessage:
+        player = self.players[role]
+        if player.deterministic:
+            key = self._keys.of_place(role, scene)
+            return await self._paid(player, messages, options, role=role, scene=scene, key=key)
+        key = self._keys.of_content(role, scene, model=player.label, messages=messages, options=options)
+        if (known := await self._store.recall(key)) is not None:
+            self.meter.recall(role)
+            return from_json(known)
+        async with self._slots:
+            self.meter.check()
+            return await self._paid(player, messages, options, role=role, scene=scene, key=key)
+
+    async def _paid(
+        self,
+        player: Player,
+        messages: Sequence[BaseMessage],
+        options: dict[str, Any],
+        *,
+        role: Role,
+        scene: Scene,
+        key: str,
+    ) -> AIMessage:
+        started = time.perf_counter()
+        reply = await player.ask(messages, scene.metadata(role), options)
+        given, made = _tokens(messages, reply)
+        cost = (given * player.prices[0] + made * player.prices[1]) / 1e6 if player.prices else None
+        call = CallRecord(
+            key=key,
+            scene=scene.id,
+            role=role,
+            model=player.label,
+            input_tokens=given,
+            output_tokens=made,
+            cost_usd=cost,
+            seconds=time.perf_counter() - started,
+            reply={} if player.deterministic else to_json(reply),
+        )
+        self.meter.charge(call)
+        await self._store.record(call)
+        return reply
+
+    def _openai_tools(self, tools: Tools) -> list[dict[str, Any]]:
+        """Tools as OpenAI definitions; converting them costs more than a scripted reply, so it is done once."""
+        key = tuple(map(id, tools))
+        if key not in self._toolsets:
+            # The tools are kept beside their definitions, so that their ids stay theirs.
+            self._toolsets[key] = tuple(tools), [convert_to_openai_tool(tool) for tool in tools]
+            if len(self._toolsets) > _MAX_TOOLSETS:
+                self._toolsets.popitem(last=False)
+        self._toolsets.move_to_end(key)
+        return self._toolsets[key][1]
+
+
+def _tokens(messages: Sequence[BaseMessage], reply: AIMessage) -> tuple[int, int]:
+    """Tokens in and out as the server counted them; estimated when it did not, so that a budget still binds."""
+    if usage := reply.usage_metadata:
+        return usage["input_tokens"], usage["output_tokens"]
+    given = sum(len(message.text) for message in messages)
+    made = len(reply.text) + sum(len(str(call["args"])) for call in (*reply.tool_calls, *reply.invalid_tool_calls))
+    return given // _CHARS_A_TOKEN + 1, made // _CHARS_A_TOKEN + 1

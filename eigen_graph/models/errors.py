@@ -1,0 +1,46 @@
+"""What can go wrong with a model call, told apart by what should follow from it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from eigen_graph.core import EigenGraphError
+
+if TYPE_CHECKING:
+    from eigen_graph.models.scene import Role
+
+
+class ReplyError(EigenGraphError):
+    """A model's reply cannot be used, not even after it was asked to repair it: blame the role that gave it."""
+
+    def __init__(self, role: Role, reason: str) -> None:
+        super().__init__(f"the {role}'s reply cannot be used: {reason}")
+        self.role = role
+        self.reason = reason
+
+
+class RequestError(EigenGraphError):
+    """The server refuses this request as it stands, so asking again is useless; another scene may do."""
+
+
+class ContextLengthError(RequestError):
+    """The messages are longer than the model's context."""
+
+
+class InfrastructureError(EigenGraphError):
+    """No answer, after all retries: server gone, timeout, cut connection, nonsense. Never a reward: drop the scene."""
+
+
+class OutageError(EigenGraphError):
+    """The server failed too many times in a row: stop the run, which can be resumed, instead of dropping every scene.
+
+    Not an `InfrastructureError` on purpose: that one costs a scene, this one ends the run.
+    """
+
+
+class AccessError(EigenGraphError):
+    """The server is there but will not serve: wrong key, no permission, or no such model. Ends the run."""
+
+
+class BudgetExceededError(EigenGraphError):
+    """The budget is spent. Ends the run, which can be resumed with a larger one."""

@@ -1,0 +1,193 @@
+"""One model as the cast uses it: how to ask it, what it costs, and when to stop trying."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import Runnable
+
+from eigen_graph.core import Domain, EigenGraphError
+from eigen_graph.models.errors import InfrastructureError, OutageError
+from eigen_graph.models.failures import is_nonsense, translate
+from eigen_graph.models.openai import Endpoint, open_chat, probe
+from eigen_graph.models.reply import bound
+from eigen_graph.models.scripted import ScriptedChat, require_playbook
+from eigen_graph.models.spec import ModelSpec, StructuredMode
+
+if TYPE_CHECKING:
+    from langchain_openai import ChatOpenAI
+
+OUTAGE_AFTER = 8
+"""Failures in a row, over all scenes, after which a server counts as gone."""
+_NONSENSE_TRIES = 3
+_NONSENSE_WAIT = 0.2
+_PATIENCE = 60.0
+
+
+class Player:
+    """A chat model with its spec; roles that share a spec share it, and its connections.
+
+    Args:
+        label: The model's name in records and messages.
+        chat: The chat model.
+        structured: How it is asked for JSON.
+        prices: USD per million tokens in and out, if known.
+        server: Where it is, for messages.
+        send_case: Send the case in the request body.
+        endpoint: For `openai:` models.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        chat: BaseChatModel,
+        *,
+        structured: StructuredMode = "json_schema",
+        prices: tuple[float, float] | None = None,
+        server: str = "",
+        send_case: bool = False,
+        endpoint: Endpoint | None = None,
+    ) -> None:
+        self.label = label
+        self.chat = chat
+        self.structured = structured
+        self.prices = prices
+        self.server = server or label
+        self.send_case = send_case
+        self.deterministic = isinstance(chat, ScriptedChat)
+        """Gives the same reply again, for free: nothing to cache, nothing to bound."""
+        self._endpoint = endpoint
+        self._speaks_openai = any(base.__name__ == "BaseChatOpenAI" for base in type(chat).__mro__)
+        self._failures = 0
+        self._last: Exception | None = None
+
+    @classmethod
+    def from_spec(cls, spec: ModelSpec, *, domain: Domain | None, endpoint: Endpoint | None) -> Player:
+        """The player of a spec.
+
+        Raises:
+            EigenGraphError: The scripted model cannot play the domain.
+        """
+        if spec.kind == "scripted":
+            if domain is not None:
+                require_playbook(domain)
+            chat = ScriptedChat(faults=spec.faults, domains={domain.name: domain} if domain else {})
+            return cls(str(spec), chat, structured=spec.structured, prices=spec.prices)
+        if endpoint is None:
+            raise EigenGraphError(f"model {spec} needs a server")
+        return cls(
+            f"openai:{spec.name}",
+            open_chat(spec, endpoint),
+            structured=spec.structured,
+            prices=spec.prices,
+            server=endpoint.base_url,
+            send_case=spec.send_case,
+            endpoint=endpoint,
+        )
+
+    @classmethod
+    def from_chat(cls, chat: BaseChatModel) -> Player:
+        """The player of a chat model that somebody made themselves."""
+        params = chat._get_ls_params()  # noqa: SLF001  # LangChain's own place for a model's name
+        name = params.get("ls_model_name") or type(chat).__name__
+        player = cls(name, chat, prices=(0.0, 0.0) if isinstance(chat, ScriptedChat) else None)
+        if not player.deterministic and not player._speaks_openai:
+            player.structured = "tool"  # what every provider's bind_tools knows; response_format is OpenAI's
+        return player
+
+    async def ask(
+        self, messages: Sequence[BaseMessage], metadata: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> AIMessage:
+        """One reply, bounded.
+
+        Args:
+            messages: The conversation.
+            metadata: What `Scene.metadata` gives.
+            options: Call options: tools, response format.
+
+        Raises:
+            InfrastructureError: No usable answer after all retries.
+            OutageError: The server has failed too often in a row.
+            EigenGraphError: The request or the access is at fault, see `models.errors`.
+        """
+        config: Any = {"metadata": {"eigen": metadata}}
+        if self.deterministic:
+            return bound(await self.chat.ainvoke(list(messages), config, **options))
+        self._require_server()
+        model, options = self._bound(metadata, options)
+        try:
+            reply = await self._patiently(model, list(messages), config, options)
+        except Exception as error:
+            problem = translate(error, model=self.label, server=self.server)
+            if isinstance(problem, InfrastructureError):
+                self._failures += 1
+                self._last = problem
+                self._require_server()
+            raise problem from error
+        self._failures = 0
+        return reply
+
+    async def preflight(self) -> None:
+        """Make sure the model can be used; EigenGraphError with one clear line otherwise."""
+        if self._endpoint is not None:
+            await probe(self._as_openai(), self._endpoint)
+
+    async def aclose(self) -> None:
+        """Close the connections that `from_spec` opened."""
+        if self._endpoint is not None:
+            await self._as_openai().root_async_client.close()
+
+    def _as_openai(self) -> ChatOpenAI:
+        return self.chat  # type: ignore[return-value]  # whoever has an endpoint was made by open_chat
+
+    def _require_server(self) -> None:
+        if self._failures >= OUTAGE_AFTER:
+            raise OutageError(
+                f"{self.server} failed {self._failures} times in a row: stopping, nothing is lost; resume the run when "
+                f"it is back. Last: {self._last}"
+            )
+
+    def _bound(
+        self, metadata: Mapping[str, Any], options: Mapping[str, Any]
+    ) -> tuple[Runnable[Any, AIMessage], Mapping[str, Any]]:
+        """The model and options as its provider wants them."""
+        if not self._speaks_openai:
+            if "tools" not in options:
+                return self.chat, options
+            choice = options.get("tool_choice")
+            named = {"tool_choice": choice["function"]["name"]} if choice else {}
+            return self.chat.bind_tools(options["tools"], **named), {}
+        body = dict(getattr(self.chat, "extra_body", None) or {})
+        if self.send_case:
+            body["metadata"] = {"eigen": json.dumps(metadata)}
+        if "response_format" in options:
+            # In the body, because the client parses by itself otherwise, and raises where ours repairs.
+            body["response_format"] = options["response_format"]
+        rest = {name: value for name, value in options.items() if name != "response_format"}
+        return self.chat, {**rest, "extra_body": body} if body else rest
+
+    async def _patiently(
+        self, model: Runnable[Any, AIMessage], messages: list[BaseMessage], config: Any, options: Mapping[str, Any]
+    ) -> AIMessage:
+        """The reply; an answer that is no chat completion is asked for again, and nothing lasts for ever."""
+        for left in reversed(range(_NONSENSE_TRIES)):
+            try:
+                async with asyncio.timeout(self._patience):
+                    return bound(await model.ainvoke(messages, config, **options))
+            except Exception as error:
+                if not left or not is_nonsense(error):
+                    raise
+            await asyncio.sleep(_NONSENSE_WAIT * 2 ** (_NONSENSE_TRIES - left))
+        raise AssertionError
+
+    @property
+    def _patience(self) -> float | None:
+        """Seconds for a call with all its retries: the client's own timeout is between bytes, not in all."""
+        if self._endpoint is None:
+            return None
+        return self._endpoint.timeout * (self._endpoint.max_retries + 1) + _PATIENCE

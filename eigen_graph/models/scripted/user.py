@@ -1,0 +1,36 @@
+"""The scripted user: the case's own lines and calls, one beat a turn, whatever the agent's words."""
+
+from __future__ import annotations
+
+from eigen_graph.core import STOP, Beat, Case
+from eigen_graph.models.scripted.faults import Fault
+from eigen_graph.models.scripted.part import Line, Part
+
+_GOODBYE = f"Goodbye. {STOP}"
+
+
+def play(part: Part) -> Line:
+    """The user's next move; with none left, the end."""
+    _, case = part.played()
+    moves = moves_of(case, part.fault("dialogue"))
+    position = len(part.own)
+    if position >= len(moves):
+        return Line(_GOODBYE)
+    beat = moves[position]
+    return Line(f"{beat.text} {STOP}" if beat.kind == "close" else beat.text, call=beat.call)
+
+
+def moves_of(case: Case, fault: Fault | None) -> list[Beat]:
+    """The user's beats, with a user's fault worked in."""
+    moves: list[Beat] = []
+    for index, beat in enumerate(case.beats):
+        if beat.actor != "user":
+            continue
+        if fault is not None and fault.role == "user" and fault.at == index:
+            if fault.kind == "early_stop":
+                moves.append(Beat("user", text=fault.text, kind="close"))
+                break
+            moves.append(Beat("user", text=fault.text, kind=beat.kind))
+        else:
+            moves.append(beat)
+    return moves

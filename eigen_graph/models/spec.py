@@ -1,0 +1,136 @@
+"""Model specs: `scripted?faults=0.3`, `openai:NAME?structured=tool&in=0.15&out=0.60`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Any, Literal, Self
+from urllib.parse import parse_qsl
+
+from eigen_graph.core import EigenGraphError
+
+StructuredMode = Literal["json_schema", "tool"]
+"""How a model is made to answer in JSON: by its response format, or by a forced tool call."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model and how to ask it.
+
+    Raises:
+        EigenGraphError: From `parse`; one line that says what is known.
+    """
+
+    kind: Literal["scripted", "openai"]
+    name: str = ""
+    """The server's name of the model; empty for `scripted`."""
+    faults: float = 0.0
+    """Scripted: the probability of a planted fault per dialogue and per piece of writing, 0 to 1."""
+    structured: StructuredMode = "json_schema"
+    temperature: float | None = None
+    top_p: float | None = None
+    max_tokens: int | None = None
+    """Upper bound of a reply, in tokens."""
+    seed: int | None = None
+    send_case: bool = False
+    """Send the playbook case in the request's `metadata` field: only for a server that serves `scripted`."""
+    price_in: float | None = None
+    """USD per million input tokens; None: unknown."""
+    price_out: float | None = None
+    """USD per million output tokens; None: unknown."""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `KIND[:NAME][?OPTION=VALUE&...]`."""
+        head, mark, query = text.strip().partition("?")
+        kind, _, name = head.partition(":")
+        if kind == "openai" and not name:
+            raise EigenGraphError(f"model {text!r} lacks the model's name: write openai:NAME, e.g. openai:gpt-5-mini")
+        if kind not in _OPTIONS or (kind == "scripted" and name):
+            raise EigenGraphError(f"no model {text!r}: known are scripted and openai:NAME (see --base-url)")
+        options = _OPTIONS[kind]
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if mark else []
+        except ValueError:
+            raise EigenGraphError(f"model {text!r}: options are written ?NAME=VALUE&NAME=VALUE") from None
+        values: dict[str, Any] = {}
+        for option, value in pairs:
+            if option not in options:
+                raise EigenGraphError(f"model {text!r}: no option {option!r}; known: {', '.join(options)}")
+            field, read, wanted = options[option]
+            try:
+                values[field] = read(value)
+            except ValueError:
+                raise EigenGraphError(f"model {text!r}: {option} must be {wanted}, not {value!r}") from None
+        return cls(kind="openai" if name else "scripted", name=name, **values)
+
+    def __str__(self) -> str:
+        """The spec as it would be written, only with what differs from the defaults."""
+        head = f"openai:{self.name}" if self.kind == "openai" else "scripted"
+        default = {field.name: field.default for field in fields(self)}
+        parts = [
+            f"{option}={_written(value)}"
+            for option, (field, _, _) in _OPTIONS[self.kind].items()
+            if (value := getattr(self, field)) != default[field]
+        ]
+        return f"{head}?{'&'.join(parts)}" if parts else head
+
+    @property
+    def prices(self) -> tuple[float, float] | None:
+        """USD per million tokens in and out; None when not both are known."""
+        if self.kind == "scripted":
+            return 0.0, 0.0
+        return None if self.price_in is None or self.price_out is None else (self.price_in, self.price_out)
+
+
+_Option = tuple[str, Callable[[str], Any], str]
+"""Field, reader, and what to say a value must be."""
+
+
+def _rate(text: str) -> float:
+    return _within(float(text), 0.0, 1.0)
+
+
+def _within(value: float, low: float, high: float) -> float:
+    if not low <= value <= high:  # also refuses NaN
+        raise ValueError(value)
+    return value
+
+
+def _amount(text: str) -> float:
+    return _within(float(text), 0.0, 1e6)
+
+
+def _count(text: str) -> int:
+    return int(_within(int(text), 1, 10_000_000))
+
+
+def _flag(text: str) -> bool:
+    if text.lower() not in {"true", "false", "1", "0"}:
+        raise ValueError(text)
+    return text.lower() in {"true", "1"}
+
+
+def _mode(text: str) -> str:
+    if text not in {"json_schema", "tool"}:
+        raise ValueError(text)
+    return text
+
+
+def _written(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_STRUCTURED: _Option = ("structured", _mode, "json_schema or tool")
+_SCRIPTED: dict[str, _Option] = {"faults": ("faults", _rate, "a number from 0 to 1"), "structured": _STRUCTURED}
+_OPENAI: dict[str, _Option] = {
+    "structured": _STRUCTURED,
+    "temperature": ("temperature", lambda text: _within(float(text), 0.0, 5.0), "a number from 0 to 5"),
+    "top_p": ("top_p", _rate, "a number from 0 to 1"),
+    "max_tokens": ("max_tokens", _count, "a positive whole number"),
+    "seed": ("seed", int, "a whole number"),
+    "send_case": ("send_case", _flag, "true or false"),
+    "in": ("price_in", _amount, "USD per million input tokens"),
+    "out": ("price_out", _amount, "USD per million output tokens"),
+}
+_OPTIONS = {"scripted": _SCRIPTED, "openai": _OPENAI}
