@@ -119,6 +119,18 @@ class LedgerReader:
         )
         yield from map(dict, cursor)
 
+    def spent_by_model(self) -> list[dict[str, Any]]:
+        """As `spent`, a dict for each role and model (`role`, `model` and the sums under the names they have there)."""
+        query = """
+            select role, model, sum(calls) calls, sum(input_tokens) input_tokens, sum(output_tokens) output_tokens,
+              sum(cost_usd) cost_usd, sum(unpriced_calls) unpriced_calls
+            from (
+              select role, model, calls, input_tokens, output_tokens, cost_usd, unpriced_calls from usage union all
+              select role, model, 1, input_tokens, output_tokens, cost_usd, cost_usd is null from replies)
+            group by role, model order by role, model
+        """
+        return [dict(found) for found in self._reads.execute(query)]
+
     def finished_ids(self, generation: int | None = None) -> set[str]:
         """Ids of the instances that have a row, whatever became of them."""
         query = "select id from instances where ?1 is null or generation = ?1"

@@ -1,0 +1,190 @@
+"""The data set's card: what is in it, how it was made, what it cost, and where its holes are."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterator
+
+from eigen_graph import __version__
+from eigen_graph.core import DIFFICULTIES, Domain
+from eigen_graph.runs.coverage import Cell
+from eigen_graph.runs.datasets.dialogues import View
+from eigen_graph.runs.datasets.report import ExportReport
+from eigen_graph.runs.folder import RunFolder
+from eigen_graph.runs.reader import LedgerReader
+
+CARD = "README.md"
+_MAX_LISTED = 50
+"""Duplicates named one by one; the rest are only counted."""
+_PRIVATE = frozenset({"out", "base_url", "api_key"})
+"""Settings that say where a run was made, which nobody else needs."""
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+
+_ABOUT = {
+    "sft": "the agent's view: `messages` (OpenAI chat), `tools`, `loss_mask`",
+    "user_sft": "the simulated user's view, roles swapped; its own tool calls are in it, the agent's are not",
+    "rl": "tasks with the checker that judges each, and the database both mean",
+    "tasks": "tau2 task JSON",
+}
+
+
+def write_card(folder: RunFolder, ledger: LedgerReader, report: ExportReport, domain: Domain, view: View) -> None:
+    """Write `README.md` beside the data, with the front matter that the Hugging Face hub reads."""
+    sections = (
+        _front(folder, report, domain),
+        _head(folder, report, domain, view),
+        _made(ledger, report),
+        _yield(ledger, report),
+        _costs(ledger, report),
+        _reading(report),
+        _coverage(ledger.cells()),
+        _duplicates(report),
+    )
+    part = report.folder / f"{CARD}.part"
+    part.write_text("\n".join(line for section in sections for line in section) + "\n", encoding="utf-8")
+    part.replace(report.folder / CARD)
+
+
+def _front(folder: RunFolder, report: ExportReport, domain: Domain) -> Iterator[str]:
+    size = next((name for bound, name in _SIZES if report.exported < bound), "n>1M")
+    yield "---"
+    yield f"pretty_name: {json.dumps(f'{domain.name}: verified tool-use dialogues')}"
+    yield "task_categories: [text-generation]"
+    yield "tags: [synthetic, tool-use, multi-turn, function-calling, verifiable-rewards, eigen-graph]"
+    yield f"size_categories: [{json.dumps(size)}]"
+    configs = [name for name in report.files if name.endswith(".parquet") or name == "rl.jsonl"]
+    if configs:
+        yield "configs:"
+    for name in configs:
+        yield f"- config_name: {name.partition('.')[0]}"
+        yield f"  data_files: {name}"
+    yield f"eigen_graph: {json.dumps({'version': folder.info.eigen_graph, 'database': folder.info.database})}"
+    yield "---"
+
+
+def _head(folder: RunFolder, report: ExportReport, domain: Domain, view: View) -> Iterator[str]:
+    yield f"\n# {domain.name}: verified tool-use dialogues\n"
+    yield (
+        f"{report.exported} instances of the domain `{domain.name}`{f' ({domain.title})' if domain.title else ''}, "
+        f"each accepted by its own executable checker and by a reviewer. "
+        f"Made by eigen_graph {folder.info.eigen_graph} on {folder.info.created}, exported by {__version__}.\n"
+    )
+    yield "| file | rows | what |"
+    yield "|---|---|---|"
+    for name, rows in report.files.items():
+        about = _ABOUT[name.partition(".")[0]]
+        per = f", one row a {view}" if "sft" in name else ""
+        yield f"| `{name}` | {rows} | {about}{per} |"
+    settings = {name: value for name, value in folder.info.settings.items() if name not in _PRIVATE}
+    yield f"\nDatabase digest: `{folder.info.database or 'not recorded'}`. Settings: `{json.dumps(settings)}`."
+
+
+def _made(ledger: LedgerReader, report: ExportReport) -> Iterator[str]:
+    yield "\n## How it was made\n"
+    yield (
+        "A planner chose policy clauses, tools, difficulty and persona; a writer explored the database and wrote a "
+        "task with a reference solution, which was executed; a simulated user and an agent held the dialogue, each "
+        "seeing only its own side; a checker built from the reference solution judged the end state, what was said "
+        "and the procedure; a reviewer read the dialogue. Each checker was itself tested before it was trusted: it "
+        "must pass the reference solution and its valid variants and fail its mutants.\n"
+    )
+    models = ledger.spent_by_model()
+    if any(use["model"].startswith("scripted") for use in models):
+        roles = ", ".join(sorted({use["role"] for use in models if use["model"].startswith("scripted")}))
+        yield (
+            f"**The offline `scripted` model played: {roles}.** Its part is procedurally exact and its wording comes "
+            "from templates: good for trying, testing and teaching procedure, not for teaching language.\n"
+        )
+    for workflow, count in sorted(report.workflows.items()):
+        yield f"- {count} by workflow `{workflow or 'not recorded'}`"
+
+
+def _yield(ledger: LedgerReader, report: ExportReport) -> Iterator[str]:
+    counts = ledger.counts()
+    near = sum(duplicate.kind == "near" for duplicate in report.duplicates)
+    yield "\n## Yield\n"
+    yield (
+        f"Of {counts.total} instances {counts.accepted} were accepted, {counts.rejected} rejected and {counts.dropped} "
+        f"dropped because the infrastructure failed. Of the accepted, {len(report.duplicates) - near} exact and {near} "
+        f"near-duplicates are left out here, so {report.exported} remain."
+    )
+    for title, tally in (("Blame", counts.by_blame), ("Stage", counts.by_stage)):
+        if tally:
+            yield f"\n| {title.lower()} of those not accepted | instances |\n|---|---|"
+            yield from (f"| {name} | {count} |" for name, count in tally.items())
+    if rates := sorted(report.kill_rates):
+        yield (
+            f"\nKill rate of the checkers (share of mutants failed): mean {statistics.fmean(rates):.3f}, median "
+            f"{statistics.median(rates):.3f}, lowest {rates[0]:.3f}, standard deviation "
+            f"{statistics.pstdev(rates):.3f}, over {len(rates)} checkers."
+        )
+
+
+def _costs(ledger: LedgerReader, report: ExportReport) -> Iterator[str]:
+    spent = ledger.spent()
+    yield "\n## Cost\n"
+    yield "Of the whole run, what was rejected included.\n"
+    yield "| role | model | calls | tokens in | tokens out | USD |\n|---|---|---|---|---|---|"
+    for use in ledger.spent_by_model():
+        usd = "not priced" if use["cost_usd"] is None else f"{use['cost_usd']:.4f}"
+        tokens = f"{use['input_tokens']} | {use['output_tokens']}"
+        yield f"| {use['role']} | `{use['model']}` | {use['calls']} | {tokens} | {usd} |"
+    total = "not priced" if spent.cost_usd is None else f"{spent.cost_usd:.4f}"
+    yield f"| all | | {spent.calls} | {spent.input_tokens} | {spent.output_tokens} | {total} |"
+    if report.exported:
+        each = (spent.input_tokens + spent.output_tokens) / report.exported
+        usd = "" if spent.cost_usd is None else f" and ${spent.cost_usd / report.exported:.4f}"
+        yield f"\nPer exported instance: {each:,.0f} tokens{usd}."
+    if spent.unpriced_calls and spent.cost_usd is not None:
+        yield f"\n{spent.unpriced_calls} calls had no price and are not in the USD."
+
+
+def _reading(report: ExportReport) -> Iterator[str]:
+    if not any(name.endswith(".parquet") for name in report.files):
+        return
+    yield "\n## Reading it\n"
+    yield (
+        "In Parquet the column `tools` is JSON text, and so are the `arguments` of every tool call in both files: as "
+        "objects, Arrow would give every call and tool the fields of all the others, as nulls, and they would end up "
+        "in the training text. Trainers that take `tools` as JSON text (TRL does) read the Parquet files as they are; "
+        "a chat template that renders `arguments` by `tojson` wants them parsed first. `loss_mask` has a 1 for each "
+        "message that is trained on."
+    )
+
+
+def _coverage(cells: list[Cell]) -> Iterator[str]:
+    if not cells:
+        return
+    holes = [cell for cell in cells if not cell.accepted]
+    yield "\n## Coverage\n"
+    yield (
+        f"Accepted dialogues by what they exercise, over plans that asked for it. {len(cells) - len(holes)} of "
+        f"{len(cells)} planned combinations are covered; holes are bold.\n"
+    )
+    names = [*DIFFICULTIES, *sorted({cell.difficulty for cell in cells} - set(DIFFICULTIES))]
+    yield f"| clause | tool | {' | '.join(names)} |"
+    yield f"|---|---|{'---|' * len(names)}"
+    table: dict[tuple[str, str], dict[str, Cell]] = {}
+    for cell in cells:
+        table.setdefault((cell.clause, cell.tool), {})[cell.difficulty] = cell
+    for (clause, tool), found in table.items():
+        marks = [_mark(found.get(name)) for name in names]
+        yield f"| {clause or 'any'} | {f'`{tool}`' if tool else 'any'} | {' | '.join(marks)} |"
+
+
+def _mark(cell: Cell | None) -> str:
+    if cell is None:
+        return ""
+    return f"{cell.accepted}/{cell.planned}" if cell.accepted else f"**0/{cell.planned}**"
+
+
+def _duplicates(report: ExportReport) -> Iterator[str]:
+    if not report.duplicates:
+        return
+    yield "\n## Left out as duplicates\n"
+    yield "| instance | of | kind | similarity |\n|---|---|---|---|"
+    for duplicate in report.duplicates[:_MAX_LISTED]:
+        yield f"| {duplicate.id} | {duplicate.of} | {duplicate.kind} | {duplicate.similarity:g} |"
+    if (more := len(report.duplicates) - _MAX_LISTED) > 0:
+        yield f"\nand {more} more."

@@ -1,0 +1,83 @@
+"""Tasks that were written twice: the same ones by what they do, nearly the same ones by how they read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Collection
+from typing import Any, Literal, NamedTuple
+
+from datasketch import MinHash, MinHashLSH
+
+from eigen_graph.core import Task
+
+_PERMUTATIONS = 128
+_WORDS = re.compile(r"\w+|[^\w\s]")
+_SHINGLE = 3
+
+
+class Duplicate(NamedTuple):
+    """An accepted instance that is left out of an export."""
+
+    id: str
+    of: str
+    """The earlier instance that stays."""
+    kind: Literal["exact", "near"]
+    similarity: float
+    """Estimated Jaccard similarity of the two texts' word triples; 1 when exact."""
+
+
+class Duplicates:
+    """Finds duplicates among tasks that come one after another; the first of each stays. Deterministic.
+
+    Args:
+        threshold: Similarity in 0..1 from which two tasks are nearly the same; above 1 only exact ones count.
+        reads: Tools that change nothing. A task whose gold calls only read is told apart by what its user wants:
+            two refusals may well look up the same booking.
+    """
+
+    def __init__(self, threshold: float = 0.9, *, reads: Collection[str] = ()) -> None:
+        self._threshold = threshold
+        self._reads = frozenset(reads)
+        self._first: dict[str, str] = {}
+        self._near = MinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS) if threshold <= 1 else None
+        self._sketches: dict[str, MinHash] = {}
+
+    def find(self, instance: str, task: Task) -> Duplicate | None:
+        """Whether a task repeats an earlier one. One that does not is remembered."""
+        deed = self._deed(task)
+        if (first := self._first.get(deed)) is not None:
+            return Duplicate(instance, first, "exact", 1.0)
+        if self._near is not None:
+            sketch = MinHash(num_perm=_PERMUTATIONS, seed=1)
+            sketch.update_batch(_shingles(task))
+            alike = [(sketch.jaccard(self._sketches[name]), name) for name in self._near.query(sketch)]
+            if alike and (best := max(alike, key=lambda pair: (pair[0], pair[1])))[0] >= self._threshold:
+                return Duplicate(instance, best[1], "near", round(best[0], 4))
+            self._near.insert(instance, sketch)
+            self._sketches[instance] = sketch
+        self._first[deed] = instance
+        return None
+
+    def _deed(self, task: Task) -> str:
+        """Names what a task is: its start, its gold calls, what must be said and hold, and else what its user wants."""
+        writes = any(action.name not in self._reads for action in task.actions)
+        criteria = task.criteria.model_dump(mode="json", include={"communicate_info", "env_assertions"})
+        start = task.initial_state.model_dump(mode="json", exclude_unset=True) if task.initial_state else None
+        actions = [[action.requestor, action.name, action.arguments] for action in task.actions]
+        wish = None if writes else _words(str(task.user_scenario))
+        return hashlib.sha256(json.dumps([actions, criteria, start, wish], sort_keys=True).encode()).hexdigest()
+
+
+def _shingles(task: Task) -> list[bytes]:
+    parts: list[Any] = [str(task.user_scenario)]
+    parts += [f"{action.name} {json.dumps(action.arguments, sort_keys=True)}" for action in task.actions]
+    words = _words("\n".join(parts))
+    last = max(1, len(words) - _SHINGLE + 1)
+    shingles = {" ".join(words[at : at + _SHINGLE]) for at in range(last)}
+    return [shingle.encode("utf-8", "replace") for shingle in sorted(shingles)]
+
+
+def _words(text: str) -> list[str]:
+    return _WORDS.findall(text.lower())

@@ -1,0 +1,33 @@
+"""What an export came to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from eigen_graph.runs.datasets.duplicates import Duplicate
+
+
+@dataclass
+class ExportReport:
+    """What an export wrote and what it left out."""
+
+    folder: Path
+    files: dict[str, int] = field(default_factory=dict)
+    """Rows by file name."""
+    accepted: int = 0
+    """Accepted instances in the ledger."""
+    exported: int = 0
+    """Those of them that are no duplicates."""
+    duplicates: list[Duplicate] = field(default_factory=list)
+    kill_rates: list[float] = field(default_factory=list)
+    """Of the exported instances' checkers."""
+    workflows: Counter[str] = field(default_factory=Counter)
+    """Exported instances by the digest of the workflow that made them."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        duplicates = [duplicate._asdict() for duplicate in self.duplicates]
+        return {**asdict(self), "folder": str(self.folder), "duplicates": duplicates}

@@ -1,0 +1,67 @@
+"""Verify a run: replay and judge everything in its ledger again, trusting nothing that was recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from eigen_graph.checkers import Checker, prove
+from eigen_graph.core import Domain, EigenGraphError, Environment, Task, ToolError, Trajectory
+from eigen_graph.runs.reader import LedgerReader
+from eigen_graph.runs.rows import InstanceRow
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that does not hold."""
+
+    instance: str
+    problem: str
+
+
+def verify_run(ledger: LedgerReader, domain: Domain, *, proofs: bool = False) -> Iterator[InstanceRow | Finding]:
+    """Check every instance; yields each row once it has been checked, its findings before it.
+
+    For every dialogue: each call, run again from the task's initial state, gives the recorded result, and the checker
+    gives the recorded verdict. For every accepted one: its checker has a sound proof and its reward is 1.
+
+    Args:
+        ledger: The run's.
+        domain: Its domain, as it was.
+        proofs: Also prove every accepted checker again.
+    """
+    for row in ledger.instances():
+        yield from (Finding(row.id, problem) for problem in _problems(row, domain, proofs=proofs))
+        yield row
+
+
+def _problems(row: InstanceRow, domain: Domain, *, proofs: bool) -> Iterator[str]:
+    if row.task is None or row.checker is None or row.trajectory is None:
+        if row.fate == "accepted":
+            yield "accepted without a task, a checker or a dialogue"
+        return
+    try:
+        task, checker = Task.from_json(row.task), Checker.from_json(row.checker)
+        trajectory = Trajectory.from_json(row.trajectory)
+        yield from _replayed(task, trajectory, domain)
+        verdict = checker.judge(trajectory, domain)
+    except (EigenGraphError, ToolError) as error:
+        yield f"cannot be judged again: {error}"
+        return
+    if row.verdict is not None and verdict.reward != row.verdict["reward"]:
+        yield f"judged {row.verdict['reward']:g} when it was made, {verdict.reward:g} now: {verdict.reason}"
+    if row.fate == "accepted":
+        if verdict.reward != 1:
+            yield f"accepted, but judged {verdict.reward:g}: {verdict.reason}"
+        if checker.proof is None or not checker.proof.sound:
+            yield "accepted with a checker that has no sound proof"
+        if proofs and not (proof := prove(checker, domain)).sound:
+            yield f"its checker does not stand a second proof: {proof.reason}"
+
+
+def _replayed(task: Task, trajectory: Trajectory, domain: Domain) -> Iterator[str]:
+    environment = Environment(domain, task)
+    for step in trajectory.calls():
+        again = environment.answer(step.call, step.actor)
+        if step.result is not None and (again.content, again.error) != (step.result.content, step.result.error):
+            yield f"message {step.at}: {step.call.name} answers otherwise when it is run again"
