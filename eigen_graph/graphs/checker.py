@@ -1,0 +1,70 @@
+"""Checker: from a task to an executable checker that has itself been proven on mutants and variants of its gold run."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+from typing_extensions import TypedDict
+
+from eigen_graph.checkers import Checker, build_checker
+from eigen_graph.checkers import prove as prove_checker
+from eigen_graph.core import EigenGraphError, Task, ToolError
+from eigen_graph.graphs.context import Context, context_of
+
+
+class CheckerRequest(TypedDict, total=False):
+    """What to build a checker for."""
+
+    task: dict[str, Any]
+    """A task, as JSON."""
+    seed: int
+    """Draws the mutants."""
+
+
+class CheckerState(CheckerRequest, total=False):
+    """A checker in the making."""
+
+    checker: dict[str, Any]
+    """The checker, as JSON, with its proof once it has one."""
+    kill_rate: float
+    outcome: Literal["proven", "unproven"]
+    reason: str
+    """Why it could not be trusted, in words a writer can act on."""
+
+
+async def build(state: CheckerState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Derive the criteria from the task's reference solution."""
+    domain = context_of(runtime).resolved_domain
+    try:
+        checker = build_checker(Task.from_json(state["task"]), domain)
+    except (EigenGraphError, ToolError) as error:
+        return {"outcome": "unproven", "reason": f"no checker can be built: {error}"}
+    return {"checker": checker.to_json()}
+
+
+async def prove(state: CheckerState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Hold the checker to its mutants (all must fail) and valid variants (all must pass)."""
+    if "checker" not in state:
+        return {}
+    context = context_of(runtime)
+    checker = Checker.from_json(state["checker"])
+    proof = prove_checker(
+        checker, context.resolved_domain, seed=state.get("seed", 0), min_kill_rate=context.min_kill_rate
+    )
+    return {
+        "checker": checker.model_copy(update={"proof": proof}).to_json(),
+        "kill_rate": proof.kill_rate,
+        "outcome": "proven" if proof.sound else "unproven",
+        "reason": proof.reason,
+    }
+
+
+_graph = StateGraph(CheckerState, context_schema=Context, input_schema=CheckerRequest)
+_graph.add_node(build)
+_graph.add_node(prove)
+_graph.add_edge(START, "build")
+_graph.add_edge("build", "prove")
+_graph.add_edge("prove", END)
+checker = _graph.compile(name="checker")

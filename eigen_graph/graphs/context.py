@@ -1,0 +1,146 @@
+"""What a graph runs with: a domain, models for its roles, limits. The one context of every graph here."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cached_property
+from typing import Annotated
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.runtime import Runtime
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PrivateAttr, WithJsonSchema
+
+from eigen_graph.core import Domain, EigenGraphError
+from eigen_graph.domains import load_domain
+from eigen_graph.graphs.prompting import Prompt, bundled
+from eigen_graph.graphs.workflow import DEFAULT, WorkflowSpec
+from eigen_graph.graphs.worlds import Worlds
+from eigen_graph.models import Budget, Cast, Role
+from eigen_graph.runs import Ledger
+
+_TEXT = WithJsonSchema({"type": "string"})
+DomainRef = Annotated[str | InstanceOf[Domain], _TEXT]
+ModelRef = Annotated[str | InstanceOf[BaseChatModel], _TEXT]
+
+
+class Context(BaseModel):
+    """Settings of a run. A domain or model may be given as such or by name.
+
+    Every field is plain JSON when names are used, so it is also the configuration form in LangGraph Studio.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    domain: DomainRef = Field("hotel", description="A bundled domain, package.module:attribute, or file.py:attribute.")
+    model: ModelRef = Field(
+        "scripted", description="Model of every role: `scripted`, `scripted?faults=0.3`, `openai:NAME`."
+    )
+    planner_model: ModelRef | None = Field(None, description="Model of the planner, if not `model`.")
+    writer_model: ModelRef | None = Field(None, description="Model of the task writer, if not `model`.")
+    user_model: ModelRef | None = Field(None, description="Model of the simulated user, if not `model`.")
+    agent_model: ModelRef | None = Field(None, description="Model of the agent, if not `model`.")
+    reviewer_model: ModelRef | None = Field(None, description="Model of the reviewer, if not `model`.")
+    base_url: str | None = Field(None, description="URL of an OpenAI-compatible server, ending in /v1.")
+    concurrency: int = Field(16, ge=1, le=1024, description="Instances in work, and model calls in flight, at once.")
+    request_timeout: float = Field(120.0, gt=0, description="Longest wait for one model reply, in seconds.")
+    max_steps: int = Field(100, ge=4, le=1000, description="Messages and tool results of one dialogue at most.")
+    max_errors: int = Field(10, ge=1, description="Failed calls of one dialogue at most, both sides together (tau2).")
+    max_submissions: int = Field(4, ge=1, le=20, description="How often a writer may submit one task.")
+    max_look_ups: int = Field(20, ge=1, le=200, description="Read calls of a writer for one task at most.")
+    min_kill_rate: float = Field(0.95, ge=0, le=1, description="Share of mutants a checker must fail to be trusted.")
+    workflow: WorkflowSpec = Field(default=DEFAULT, description="Topology of the pipeline.")
+    prompts: dict[str, str] = Field(default_factory=dict, description="Prompts by name that replace the bundled ones.")
+
+    _ledger: Ledger | None = PrivateAttr(None)
+    _cast: Cast | None = PrivateAttr(None)
+    _worlds: Worlds = PrivateAttr(default_factory=Worlds)
+    _stop: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
+    _budget: Budget | None = PrivateAttr(None)
+
+    @cached_property
+    def resolved_domain(self) -> Domain:
+        """The domain itself."""
+        return self.domain if isinstance(self.domain, Domain) else load_domain(self.domain)
+
+    @property
+    def worlds(self) -> Worlds:
+        """The environments of dialogues in progress."""
+        return self._worlds
+
+    @property
+    def stop(self) -> asyncio.Event:
+        """Set it to let a batch finish what is in work and begin nothing more."""
+        return self._stop
+
+    @property
+    def cast(self) -> Cast:
+        """The roles' models, made on first use."""
+        if self._cast is None:
+            self._cast = self._build(self._ledger, self._budget)
+            if self._ledger is not None:
+                spent = self._ledger.spent()
+                self._cast.meter.before_usd = spent.cost_usd or 0.0
+                self._cast.meter.before_tokens = spent.input_tokens + spent.output_tokens
+        return self._cast
+
+    async def preflight(self, budget: Budget | None = None) -> None:
+        """Make sure that the models can be used, before anything is written.
+
+        Raises:
+            EigenGraphError: A spec, key, price or playbook is missing, a server cannot be reached, or a scripted user
+                or agent is to play what another model wrote.
+        """
+        async with self._build(None, budget) as cast:
+            acting: tuple[Role, ...] = ("user", "agent")
+            lost = [role for role in acting if cast.players[role].deterministic]
+            if lost and not cast.players["writer"].deterministic:
+                raise EigenGraphError(
+                    f"a scripted {' and '.join(lost)} can play only what the scripted writer wrote: "
+                    f"give the {' and the '.join(lost)} a model, or leave the writer scripted"
+                )
+            await cast.preflight()
+
+    def _build(self, ledger: Ledger | None, budget: Budget | None) -> Cast:
+        given: dict[Role, str | BaseChatModel | None] = {
+            "planner": self.planner_model,
+            "writer": self.writer_model,
+            "user": self.user_model,
+            "agent": self.agent_model,
+            "reviewer": self.reviewer_model,
+        }
+        return Cast.build(
+            self.model,
+            overrides={role: model for role, model in given.items() if model is not None},
+            base_url=self.base_url,
+            domain=self.resolved_domain,
+            concurrency=self.concurrency,
+            request_timeout=self.request_timeout,
+            store=ledger,
+            budget=budget,
+        )
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of the run.
+
+        Raises:
+            EigenGraphError: None is attached: this graph runs outside a run folder.
+        """
+        if self._ledger is None:
+            raise EigenGraphError("the orchestrator writes a ledger: run it by `synthesize(...)` or the command line")
+        return self._ledger
+
+    def attach(self, ledger: Ledger, budget: Budget | None = None) -> None:
+        """Record calls in a ledger and recall replies from it, within a budget; before the first call."""
+        self._ledger, self._budget, self._cast = ledger, budget, None
+
+    def prompt(self, name: str) -> Prompt:
+        """A prompt by name, this context's own before the bundled one."""
+        return Prompt.parse(name, self.prompts[name]) if name in self.prompts else bundled(name)
+
+
+def context_of(runtime: Runtime[Context]) -> Context:
+    """The context a graph was run with; the defaults when it was run without one."""
+    if isinstance(runtime.context, Context):
+        return runtime.context
+    return Context.model_validate(runtime.context or {})

@@ -1,0 +1,78 @@
+"""What the plans of a run must cover: policy clause with tool, difficulty and persona, pairwise."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from covertable import make
+
+from eigen_graph.core import DIFFICULTIES, PERSONAS, Domain
+
+Pair = tuple[str, str]
+"""A policy clause and a tool it has to do with; either may be empty."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One plan's targets."""
+
+    clause: str
+    tool: str
+    difficulty: Literal["easy", "medium", "hard"]
+    persona: str
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return asdict(self)
+
+
+def targets(domain: Domain) -> list[Pair]:
+    """The (clause, tool) pairs worth covering: a clause with each tool it names, and every tool that none names."""
+    policy, pairs = domain.policy, []
+    tools = {tool.name for actor in ("assistant", "user") for tool in domain.tools_of(actor)}
+    for clause in policy.clauses:
+        named = [tool for tool in policy.tools_named_in(clause) if tool in tools]
+        pairs += [(clause, tool) for tool in named] or [(clause, "")]
+    covered = {tool for _, tool in pairs}
+    return pairs + [("", tool) for tool in sorted(tools - covered)]
+
+
+def covering_rows(domain: Domain, count: int, *, seed: int, holes: Collection[Pair] = ()) -> list[Row]:
+    """Rows such that every pair of factor values occurs once, the widest coverage first.
+
+    The factors are the target pair, the difficulty and the persona. Fewer than a full covering array spread over the
+    targets first; more begin it again with another shuffle.
+
+    Args:
+        domain: Gives clauses and tools.
+        count: How many rows.
+        seed: Shuffles ties.
+        holes: Targets that earlier rows left uncovered; they come first.
+    """
+    rng = random.Random(f"coverage/{domain.name}/{seed}")
+    pairs, rows = targets(domain), []
+    while len(rows) < count:
+        array = [
+            Row(*pairs[row["target"]], row["difficulty"], row["persona"])
+            for row in make(
+                {"target": list(range(len(pairs))), "difficulty": list(DIFFICULTIES), "persona": list(PERSONAS)},
+                strength=2,
+            )
+        ]
+        rng.shuffle(array)
+        rows += _spread(array, holes)
+    return rows[:count]
+
+
+def _spread(array: list[Row], holes: Collection[Pair]) -> list[Row]:
+    """Rows reordered so that the k-th row of every target comes before the k+1-th of any, holes foremost."""
+    seen: dict[Pair, int] = {}
+    ranked = []
+    for row in array:
+        pair = (row.clause, row.tool)
+        seen[pair] = seen.get(pair, -1) + 1
+        ranked.append((seen[pair], pair not in holes, row))
+    return [row for _, _, row in sorted(ranked, key=lambda item: item[:2])]

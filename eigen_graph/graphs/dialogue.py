@@ -1,0 +1,188 @@
+"""Dialogue: user and agent talk, each acting through its own tools, until one ends it or a limit does.
+
+The user sees its scenario and nothing else; the agent sees the policy and its tools and nothing else; neither sees the
+other's calls. Limits, stop markers and termination reasons are tau2's (orchestrator rules, half duplex), with one
+difference: a limit never overwrites a stop.
+
+One node is one turn, tool calls included: with a node for every message LangGraph's own steps would cost 2.7 times as
+much.
+"""
+
+from __future__ import annotations
+
+import operator
+import time
+from typing import Annotated, Any, Literal
+
+from langgraph.graph import START, StateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+from typing_extensions import TypedDict
+
+from eigen_graph.core import STOP, STOP_MARKERS, Actor, Cue, Domain, Environment, Message, Task, Termination
+from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.views import heard_by, message_of
+from eigen_graph.models import ContextLengthError, ReplyError, RequestError, Role, Scene
+
+GREETING = "Hi! How can I help you today?"
+"""The agent's first words, the same in every dialogue (tau2)."""
+_EMPTY_REPLIES = 3
+
+
+class DialogueRequest(TypedDict, total=False):
+    """What to play."""
+
+    task: dict[str, Any]
+    """A task, as JSON."""
+    attempt: int
+    """Counts tries at the same task, so that each is sampled anew."""
+
+
+class DialogueState(DialogueRequest, total=False):
+    """A dialogue's progress."""
+
+    messages: Annotated[list[dict[str, Any]], operator.add]
+    """What has been said and done, as trajectory messages."""
+    steps: int
+    errors: int
+    began: float
+    trajectory: dict[str, Any]
+    """The finished dialogue, as JSON."""
+    agent_system: str
+    user_system: str
+
+
+async def begin(state: DialogueState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Write both sides' instructions; the agent greets."""
+    context = context_of(runtime)
+    domain, task = context.resolved_domain, Task.from_json(state["task"])
+    return {
+        "messages": [Message(role="assistant", content=GREETING).to_json()],
+        "steps": 0,
+        "errors": 0,
+        "began": time.time(),
+        "agent_system": context.prompt("agent").part("system", policy=domain.policy.text, now=domain.now),
+        "user_system": context.prompt("user").part(
+            "system", scenario=str(task.user_scenario), stop=STOP, tools_rule=_tools_rule(domain)
+        ),
+    }
+
+
+async def user(state: DialogueState, runtime: Runtime[Context]) -> Command[Literal["agent", "close"]]:
+    """The user's turn."""
+    return await _turn(state, context_of(runtime), "user")
+
+
+async def agent(state: DialogueState, runtime: Runtime[Context]) -> Command[Literal["user", "close"]]:
+    """The agent's turn."""
+    return await _turn(state, context_of(runtime), "assistant")
+
+
+async def close(state: DialogueState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Put the trajectory together."""
+    context_of(runtime).worlds.drop(_key(state))
+    trajectory = {
+        **state["trajectory"],
+        "messages": state["messages"],
+        "seconds": round(time.time() - state["began"], 3),
+    }
+    return {"trajectory": trajectory}
+
+
+async def _turn(state: DialogueState, context: Context, actor: Actor) -> Command[Any]:
+    """Ask one side until it speaks or the dialogue ends, running its calls on the way."""
+    turn = _Turn(state, context, actor)
+    termination = await turn.play()
+    update: dict[str, Any] = {"messages": turn.said, "steps": turn.steps, "errors": turn.errors}
+    if termination:
+        return Command(goto="close", update=update | {"trajectory": {"termination": termination}})
+    context.worlds.keep(_key(state), turn.environment, len(state["messages"]) + len(turn.said))
+    return Command(goto="agent" if actor == "user" else "user", update=update)
+
+
+class _Turn:
+    """One side's turn: messages so far, and those it adds."""
+
+    def __init__(self, state: DialogueState, context: Context, actor: Actor) -> None:
+        task, domain = Task.from_json(state["task"]), context.resolved_domain
+        self.actor: Actor = actor
+        self.context = context
+        self.role: Role = "user" if actor == "user" else "agent"
+        self.scene = _scene(task, state.get("attempt", 0))
+        self.tools = domain.tools_of(actor)
+        self.environment: Environment = context.worlds.at(_key(state), domain, task, state["messages"])
+        self.heard = heard_by(actor, state["messages"], state["user_system" if actor == "user" else "agent_system"])
+        self.said: list[dict[str, Any]] = []
+        self.steps, self.errors = state["steps"], state["errors"]
+
+    async def play(self) -> Termination | None:
+        """Why the dialogue ended, or None when it is the other side's turn."""
+        empty = 0
+        while True:
+            try:
+                reply = await self.context.cast.chat(self.role, self.heard, tools=self.tools, scene=self.scene)
+            except ContextLengthError:
+                return "context_window_exceeded"
+            except (ReplyError, RequestError):
+                return self._broken()
+            message = message_of(reply, self.actor)
+            if not message.tool_calls and not (message.content or "").strip():
+                empty += 1
+                if empty == _EMPTY_REPLIES:
+                    return self._broken()
+                continue
+            self._add(message)
+            self.heard.append(reply)
+            for call in message.tool_calls:
+                self._add(self.environment.answer(call, self.actor))
+            if not message.tool_calls:
+                return self._after_speaking(message.content or "")
+            self.heard += heard_by(self.actor, self.said[-len(message.tool_calls) :])
+            if limit := self._limit():
+                return limit
+
+    def _broken(self) -> Termination:
+        return "user_error" if self.actor == "user" else "agent_error"
+
+    def _add(self, message: Message) -> None:
+        self.said.append(message.to_json())
+        self.steps += 1
+        self.errors += message.error
+
+    def _after_speaking(self, text: str) -> Termination | None:
+        if self.actor == "user" and any(marker in text for marker in STOP_MARKERS):
+            return "user_stop"
+        return self._limit()
+
+    def _limit(self) -> Termination | None:
+        if self.errors >= self.context.max_errors:
+            return "too_many_errors"
+        return "max_steps" if self.steps >= self.context.max_steps else None
+
+
+def _scene(task: Task, attempt: int) -> Scene:
+    cue = task.tags.cue
+    return Scene(id=task.id, cue=Cue.model_validate(cue) if cue else None, attempt=attempt)
+
+
+def _key(state: DialogueState) -> str:
+    return f"{state['task'].get('id')}/{state.get('attempt', 0)}"
+
+
+def _tools_rule(domain: Domain) -> str:
+    if not domain.tools_of("user"):
+        return "You have no tools: you can only talk."
+    return (
+        "You have tools for what you can see and do at your place. Use them only when the agent asks you to look or do "
+        "something; then tell the agent in words what you see. The agent does not see your calls."
+    )
+
+
+_graph = StateGraph(DialogueState, context_schema=Context, input_schema=DialogueRequest)
+_graph.add_node(begin)
+_graph.add_node(user)
+_graph.add_node(agent)
+_graph.add_node(close)
+_graph.add_edge(START, "begin")
+_graph.add_edge("begin", "user")
+dialogue = _graph.compile(name="dialogue")

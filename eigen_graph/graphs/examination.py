@@ -1,0 +1,112 @@
+"""Examine a task draft: run its reference solution and say what is wrong with it, in words its writer can act on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from eigen_graph.core import (
+    Action,
+    Actor,
+    Assertion,
+    Domain,
+    EigenGraphError,
+    Environment,
+    Task,
+    TaskDraft,
+    ToolError,
+)
+
+_MAX_FACT_CHARS = 120
+
+
+def faults(draft: TaskDraft, task: Task, domain: Domain) -> Iterator[str]:
+    """What keeps a draft from being a task, the first fault that hides others last.
+
+    Args:
+        draft: What the writer submitted.
+        task: The same as a task.
+        domain: Where it takes place.
+    """
+    unknown = list(_unknown_names(task, domain))
+    if unknown:
+        yield from unknown
+        return
+    try:
+        start = Environment(domain, task)
+    except (EigenGraphError, ToolError) as error:
+        yield f"the starting conditions fail: {error}"
+        return
+    yield from _words(draft, domain)
+    yield from _procedure(task.actions, domain)
+    yield from _execution(task, start)
+
+
+def _unknown_names(task: Task, domain: Domain) -> Iterator[str]:
+    for action in (*task.actions, *task.tags.forbidden, *(a for other in task.tags.alternatives for a in other)):
+        side = domain.agent if action.requestor == "assistant" else domain.user
+        if side is None or action.name not in side.toolbox:
+            yield f"{_who(action.requestor)} has no tool {action.name!r:.80}"
+    for setup in (task.initial_state.initialization_actions or ()) if task.initial_state else ():
+        side = domain.agent if setup.env_type == "assistant" else domain.user
+        if side is None or setup.func_name not in {*side.setups, *side.toolbox}:
+            yield f"there is no starting condition {setup.func_name!r:.80} on the {setup.env_type} side"
+    for assertion in task.criteria.env_assertions or ():
+        side = domain.agent if assertion.env_type == "assistant" else domain.user
+        if side is None or assertion.func_name not in side.assertions:
+            yield f"there is no assertion {assertion.func_name!r:.80} on the {assertion.env_type} side"
+
+
+def _words(draft: TaskDraft, domain: Domain) -> Iterator[str]:
+    if strange := [number for number in draft.clauses if number not in domain.policy.clauses]:
+        yield f"the policy has no clause {', '.join(strange)!r:.60}"
+    told = f"{draft.reason_for_call}\n{draft.known_info}".lower()
+    if not draft.reason_for_call.strip():
+        yield "reason_for_call is empty"
+    for fact in draft.communicate_info:
+        if not fact.strip() or len(fact) > _MAX_FACT_CHARS:
+            yield f"communicate_info holds short facts, not {fact!r:.60}"
+    for secret in draft.hidden:
+        if secret.strip() and secret.lower() in told:
+            yield f"the user is told {secret!r:.60}, which is listed as hidden"
+
+
+def _procedure(actions: tuple[Action, ...], domain: Domain) -> Iterator[str]:
+    called: set[str] = set()
+    for number, action in enumerate(actions, 1):
+        if action.requestor == "assistant":
+            needed = domain.agent.toolbox[action.name].traits.after
+            if needed and not called & set(needed):
+                yield f"action {number}: {action.name} must come after {' or '.join(needed)}"
+            called.add(action.name)
+
+
+def _execution(task: Task, start: Environment) -> Iterator[str]:
+    end, domain = start.fork(), start.domain
+    for number, action in enumerate(task.actions, 1):
+        before = end.fork()
+        outcome = end.run(action.name, action.arguments, action.requestor)
+        if outcome.error:
+            yield f"action {number}, {action.name}({action.arguments}), fails: {outcome.content}"
+            return
+        writes = domain.side(action.requestor).toolbox[action.name].traits.writes
+        if writes and action.requestor == "assistant" and end.same_as(before):
+            yield f"action {number}, {action.name}, is meant to change something and changes nothing"
+    unchanged = end.same_as(start)
+    if unchanged and not task.criteria.communicate_info and not task.tags.checker_code:
+        yield "nothing is changed and communicate_info is empty, so an agent that does nothing would pass"
+    for assertion in task.criteria.env_assertions or ():
+        yield from _assertion(assertion, start, end, unchanged=unchanged)
+
+
+def _assertion(assertion: Assertion, start: Environment, end: Environment, *, unchanged: bool) -> Iterator[str]:
+    try:
+        if not end.holds(assertion):
+            yield f"assertion {assertion.func_name} does not hold after the actions"
+        elif not unchanged and start.holds(assertion):
+            yield f"assertion {assertion.func_name} holds before anything is done, so it checks nothing"
+    except (EigenGraphError, ToolError) as error:
+        yield f"assertion {assertion.func_name} fails: {error}"
+
+
+def _who(actor: Actor) -> str:
+    return "the agent" if actor == "assistant" else "the user"

@@ -1,0 +1,216 @@
+"""Orchestrator: plan, make a batch, count, again or end. The outer graph, and the only one that is checkpointed.
+
+Its state holds counts and offsets; plans, dialogues and costs are in the ledger. Every step is idempotent by id, so a
+run killed anywhere goes on from its last checkpoint: what the ledger holds is not made again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from langgraph.graph import START, StateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+from typing_extensions import TypedDict
+
+from eigen_graph.core import EigenGraphError
+from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.coverage import targets
+from eigen_graph.graphs.pipeline import Instance, pipeline_for
+from eigen_graph.graphs.planner import planner
+from eigen_graph.runs import Attempt, InstanceRow, PlanRow, instance_id
+
+_SMALL_BATCH = 8
+"""When few are missing, as many as this are tried at once if the yield so far asks for it."""
+
+
+class RunPausedError(EigenGraphError):
+    """The run was asked to stop, and has: it can be resumed."""
+
+
+class RunRequest(TypedDict, total=False):
+    """What a run is to make."""
+
+    count: int
+    """Accepted dialogues wanted."""
+    max_tries: int
+    """Instances begun at most; twice the count and 8 when not given."""
+    plans: int
+    """Plan pairs a batch at most (64 in the paper's full setting)."""
+    seed: int
+    generation: int
+
+
+class RunState(RunRequest, total=False):
+    """A run's progress."""
+
+    tried: int
+    """Instances of finished batches."""
+    accepted: int
+    planned: int
+    """Plans made so far."""
+    first_plan: int
+    """Where the plans of the batch in work begin."""
+    batch: int
+    """Size of the batch in work."""
+    ended: Literal["complete", "exhausted"]
+
+
+def begin(state: RunState) -> dict[str, Any]:
+    """Fill in what was not asked for."""
+    count = state.get("count", 8)
+    return {
+        "count": count,
+        "max_tries": state.get("max_tries") or 2 * count + _SMALL_BATCH,
+        "plans": state.get("plans") or 64,
+        "seed": state.get("seed", 0),
+        "generation": state.get("generation", 0),
+        "tried": 0,
+        "accepted": 0,
+        "planned": 0,
+        "batch": min(count, state.get("max_tries") or count),
+    }
+
+
+async def plan(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Plans for the coming batch; targets that accepted dialogues have not covered come first."""
+    context = context_of(runtime)
+    ledger, first = context.ledger, state["planned"]
+    wanted = min(state["plans"], state["batch"])
+    covered = {pair for pair, times in ledger.coverage().items() if times}
+    holes = [list(pair) for pair in targets(context.resolved_domain) if pair not in covered] if first else []
+    done = await planner.ainvoke(
+        {
+            "count": wanted,
+            "first": first,
+            "seed": state["seed"] + first,
+            "generation": state["generation"],
+            "holes": holes,
+        },
+        context=context,
+    )
+    await ledger.add_plans(PlanRow.from_json(row) for row in done["plans"])
+    return {"first_plan": first, "planned": first + wanted}
+
+
+async def batch(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Make a batch of instances, many at a time, each committed to the ledger as it ends.
+
+    Raises:
+        RunPausedError: `Context.stop` was set; what was in work is finished first.
+        EigenGraphError: The server is gone, the budget is spent, the ledger cannot be written: what was in work is
+            left where it is, its replies recorded.
+    """
+    context = context_of(runtime)
+    ledger, generation = context.ledger, state["generation"]
+    plans = [row for row in ledger.plans(generation) if state["first_plan"] <= row.index < state["planned"]]
+    done = ledger.finished_ids(generation)
+    start, end = state["tried"], state["tried"] + state["batch"]
+    todo = iter([index for index in range(start, end) if instance_id(generation, index) not in done])
+
+    async def work() -> None:
+        for index in _until_stopped(todo, context.stop):
+            plan_row = plans[(index - start) % len(plans)]
+            row = await _make(index, plan_row, state, context)
+            await ledger.add_instance(row)
+            runtime.stream_writer({"instance": row.id, "fate": row.fate, "blame": row.blame, "stage": row.stage})
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(context.concurrency, state["batch"])):
+                group.create_task(work())
+    except ExceptionGroup as failed:
+        raise _first(failed) from None
+    if context.stop.is_set():
+        raise RunPausedError("the run was stopped; resume it to go on")
+    return {"tried": end, "accepted": ledger.counts(generation).accepted}
+
+
+def count(state: RunState) -> Command[Literal["plan", "__end__"]]:
+    """Go on until enough are accepted or too many were tried.
+
+    The next batch is as large as what is missing (a little larger when few are missing and the yield is low), so a run
+    hardly makes more than it was asked for, and its batches do not depend on how many run at once.
+    """
+    missing, left = state["count"] - state["accepted"], state["max_tries"] - state["tried"]
+    if missing <= 0:
+        return Command(goto="__end__", update={"ended": "complete"})
+    if left <= 0:
+        return Command(goto="__end__", update={"ended": "exhausted"})
+    expected = math.ceil(missing * state["tried"] / max(state["accepted"], 1))
+    size = max(missing, min(_SMALL_BATCH, expected))
+    return Command(goto="plan", update={"batch": min(size, left)})
+
+
+async def _make(index: int, plan_row: PlanRow, state: RunState, context: Context) -> InstanceRow:
+    name = instance_id(state["generation"], index)
+    workflow = pipeline_for(context.workflow, standalone=False)
+    done = await workflow.ainvoke(
+        {"id": name, "seed": instance_seed(state["seed"], name), "plan": plan_row.to_json()}, context=context
+    )
+    return to_row(done, index, plan_row, context.workflow.digest)
+
+
+def instance_seed(run_seed: int, name: str) -> int:
+    """The seed of one instance: the same in every run with this seed, whatever else it does."""
+    return random.Random(f"{run_seed}/{name}").getrandbits(31)
+
+
+def to_row(done: Instance, index: int, plan_row: PlanRow, workflow: str) -> InstanceRow:
+    """A finished instance as its ledger row."""
+    kept = ("task", "checker", "trajectory", "verdict", "review", "kill_rate")
+    return InstanceRow(
+        id=done["id"],
+        generation=plan_row.generation,
+        index=index,
+        plan_id=plan_row.id,
+        fate=done["fate"],
+        stage=done["stage"],
+        blame=done.get("blame"),
+        reason=done.get("reason") or "",
+        evidence=done.get("evidence") or [],
+        attempts=[Attempt.from_json(attempt) for attempt in done.get("attempts", [])],
+        agent_system=done.get("agent_system", ""),
+        user_system=done.get("user_system", ""),
+        workflow=workflow,
+        seconds=done["seconds"],
+        **{key: done[key] for key in kept if key in done},  # type: ignore[literal-required]  # keys of Instance
+    )
+
+
+def _first(group: ExceptionGroup[Exception]) -> Exception:
+    """One error to tell: the others of a batch failed with it."""
+    error: Exception = group
+    while isinstance(error, ExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def _until_stopped(todo: Iterator[int], stop: asyncio.Event) -> Iterator[int]:
+    while not stop.is_set():
+        index = next(todo, None)
+        if index is None:
+            return
+        yield index
+
+
+_graph = StateGraph(RunState, context_schema=Context, input_schema=RunRequest)
+_graph.add_node(begin)
+_graph.add_node(plan)
+_graph.add_node(batch)
+_graph.add_node(count)
+_graph.add_edge(START, "begin")
+_graph.add_edge("begin", "plan")
+_graph.add_edge("plan", "batch")
+_graph.add_edge("batch", "count")
+orchestrator = _graph.compile(name="orchestrator")
+"""For tools that bring their own checkpointer (LangGraph Studio); `synthesis.py` runs it on a run folder."""
+
+
+def checkpointed(saver: Any) -> Any:
+    """The same graph, saved by a checkpointer after every step."""
+    return _graph.compile(checkpointer=saver, name="orchestrator")

@@ -1,0 +1,221 @@
+"""Pipeline: one instance from its plan to its fate, along the edges of a WorkflowSpec.
+
+`pipeline_for(spec)` compiles a spec into a graph whose nodes are the sibling graphs; `pipeline` is the default one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import operator
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import lru_cache
+from typing import Annotated, Any, Literal
+
+from langgraph.graph import END, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.runtime import Runtime
+from typing_extensions import TypedDict
+
+from eigen_graph.checkers import Checker, attribute
+from eigen_graph.core import Task, Trajectory
+from eigen_graph.graphs.checker import checker
+from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.dialogue import dialogue
+from eigen_graph.graphs.reviewer import reviewer
+from eigen_graph.graphs.scenario import scenario
+from eigen_graph.graphs.workflow import DEFAULT, REJECT, START, Kind, NodeSpec, WorkflowSpec
+from eigen_graph.models import InfrastructureError
+
+_GONE = "infrastructure"
+"""Outcome of any node whose model server failed through all retries."""
+
+
+class Order(TypedDict, total=False):
+    """What to make."""
+
+    id: str
+    seed: int
+    plan: dict[str, Any]
+    """A plan of the planner; without one the writer is free."""
+
+
+class Instance(Order, total=False):
+    """One instance, from plan to fate."""
+
+    visits: Annotated[dict[str, int], operator.or_]
+    """How often each node has been entered."""
+    outcome: str
+    """How the last node came out."""
+    stage: Kind
+    """The kind of the last node."""
+    problem: str
+    task: dict[str, Any]
+    checker: dict[str, Any]
+    kill_rate: float
+    trajectory: dict[str, Any]
+    agent_system: str
+    user_system: str
+    verdict: dict[str, Any]
+    attribution: dict[str, Any]
+    review: dict[str, Any]
+    attempts: Annotated[list[dict[str, Any]], operator.add]
+    """Earlier dialogues that were done over: stage, blame, reason, trajectory, verdict, review."""
+    fate: Literal["accepted", "rejected", "dropped"]
+    blame: str | None
+    reason: str
+    evidence: list[int]
+    began: float
+    seconds: float
+
+
+Node = Callable[[Instance, Runtime[Context], int], Awaitable[dict[str, Any]]]
+
+
+async def write(state: Instance, runtime: Runtime[Context], visit: int) -> dict[str, Any]:
+    """Scenario: a task, or why there is none."""
+    request = {key: state[key] for key in ("id", "seed", "plan", "problem") if key in state}
+    done = await scenario.ainvoke({**request, "attempt": visit}, context=runtime.context)
+    found = {"outcome": done["outcome"]}
+    if done["outcome"] == "written":
+        return {**found, "task": done["task"], "reason": ""}
+    return {**found, "blame": "task", "reason": done["reason"]}
+
+
+async def prove(state: Instance, runtime: Runtime[Context], _visit: int) -> dict[str, Any]:
+    """Checker: built and proven, or what its proof found wrong with the task."""
+    done = await checker.ainvoke({"task": state["task"], "seed": state.get("seed", 0)}, context=runtime.context)
+    found = {key: done[key] for key in ("outcome", "checker", "kill_rate") if key in done}
+    if done["outcome"] == "proven":
+        return found
+    return {**found, "blame": "checker", "reason": done["reason"], "problem": done["reason"]}
+
+
+async def talk(state: Instance, runtime: Runtime[Context], visit: int) -> dict[str, Any]:
+    """Dialogue: played once; an earlier one of the same task is kept as an attempt."""
+    done = await dialogue.ainvoke({"task": state["task"], "attempt": visit}, context=runtime.context)
+    found = {key: done[key] for key in ("trajectory", "agent_system", "user_system")}
+    return {"outcome": "finished", **found, "attempts": [_attempt(state)] if "trajectory" in state else []}
+
+
+async def judge(state: Instance, runtime: Runtime[Context], _visit: int) -> dict[str, Any]:
+    """Judge: the checker's verdict, and whose fault a failure is."""
+    domain = context_of(runtime).resolved_domain
+    trajectory, proven = Trajectory.from_json(state["trajectory"]), Checker.from_json(state["checker"])
+    verdict = proven.judge(trajectory, domain)
+    found = {"verdict": verdict.model_dump(mode="json"), "outcome": "pass" if verdict.reward == 1 else "fail"}
+    if verdict.reward == 1:
+        return found | {"attribution": {}, "blame": None, "reason": "", "evidence": []}
+    cause = attribute(verdict, trajectory, Task.from_json(state["task"]), domain)
+    blame = {"blame": cause.blame, "reason": cause.reason, "evidence": list(cause.evidence)}
+    return found | blame | {"attribution": blame}
+
+
+async def read(state: Instance, runtime: Runtime[Context], visit: int) -> dict[str, Any]:
+    """Reviewer: its decision, and the blame that stands."""
+    request = {key: state[key] for key in ("task", "trajectory", "verdict", "attribution", "plan") if key in state}
+    done = await reviewer.ainvoke({**request, "attempt": visit}, context=runtime.context)
+    found, blame = done["review"], done["review"]["blame"]
+    return {
+        "review": found,
+        "outcome": done["outcome"],
+        "blame": None if blame == "none" else blame,
+        "reason": found["reason"],
+        "evidence": found["evidence"],
+    }
+
+
+KINDS: Mapping[Kind, Node] = {"scenario": write, "checker": prove, "dialogue": talk, "judge": judge, "reviewer": read}
+
+
+async def accept(state: Instance) -> dict[str, Any]:
+    """The instance enters the dataset; whatever the edges say, not without a proven checker and a full reward."""
+    proof = (state.get("checker") or {}).get("proof") or {}
+    if not proof.get("sound") or (state.get("verdict") or {}).get("reward") != 1:
+        return {"fate": "rejected", "seconds": _seconds(state)}
+    return {"fate": "accepted", "blame": None, "reason": "", "evidence": [], "seconds": _seconds(state)}
+
+
+async def reject(state: Instance) -> dict[str, Any]:
+    """The instance ends here, with its blame."""
+    if state.get("outcome") == _GONE:
+        return {"fate": "dropped", "seconds": _seconds(state)}
+    return {"fate": "rejected", "blame": state.get("blame") or "task", "seconds": _seconds(state)}
+
+
+def pipeline_for(
+    spec: WorkflowSpec, *, standalone: bool = True
+) -> CompiledStateGraph[Instance, Context, Order, Instance]:
+    """Compile a workflow; the same spec gives the same graph object.
+
+    Args:
+        spec: The topology.
+        standalone: Whether a checkpointer may save its steps. The orchestrator's pipelines are not saved: the ledger
+            is their record.
+    """
+    return _compiled(spec.model_dump_json(), standalone)
+
+
+@lru_cache(maxsize=64)
+def _compiled(spec_json: str, standalone: bool) -> CompiledStateGraph[Instance, Context, Order, Instance]:  # noqa: FBT001  # cache key
+    spec = WorkflowSpec.model_validate_json(spec_json)
+    graph = StateGraph(Instance, context_schema=Context, input_schema=Order)
+    for name, node in spec.nodes.items():
+        graph.add_node(name, _guarded(name, node), metadata={"kind": node.kind, "workflow": spec.digest})
+        targets = spec.targets(name)
+        graph.add_conditional_edges(name, _route(spec, targets), {**targets, _GONE: REJECT, "spent": REJECT})
+    for end in (accept, reject):
+        graph.add_node(end)
+        graph.add_edge(end.__name__, END)
+    graph.add_edge(START, spec.entry)
+    return graph.compile(checkpointer=None if standalone else False, name=f"pipeline-{spec.digest}")
+
+
+def _guarded(name: str, node: NodeSpec) -> Callable[[Instance, Runtime[Context]], Awaitable[dict[str, Any]]]:
+    """A node with its visits counted, its time bounded, and server failures tried again and then turned into a fate."""
+    act = KINDS[node.kind]
+
+    async def run(state: Instance, runtime: Runtime[Context]) -> dict[str, Any]:
+        visit = state.get("visits", {}).get(name, 0)
+        update: dict[str, Any] = {
+            "visits": {name: visit + 1},
+            "stage": node.kind,
+            "began": state.get("began", time.time()),
+        }
+        problem = ""
+        for _ in range(node.retries + 1):
+            try:
+                async with asyncio.timeout(node.timeout_s):
+                    return update | await act(state, runtime, visit)
+            except InfrastructureError as error:
+                problem = str(error)
+            except TimeoutError:
+                problem = f"no end of {name} within {node.timeout_s:g} s"
+        return update | {"outcome": _GONE, "blame": "infrastructure", "reason": problem, "evidence": []}
+
+    run.__name__ = name
+    return run
+
+
+def _route(spec: WorkflowSpec, targets: Mapping[str, str]) -> Callable[[Instance], Awaitable[str]]:
+    async def route(state: Instance) -> str:
+        outcome = state["outcome"]
+        if outcome == _GONE:
+            return _GONE
+        node = spec.nodes.get(targets[outcome])
+        spent = node is not None and state["visits"].get(targets[outcome], 0) >= node.visits
+        return "spent" if spent else outcome
+
+    return route
+
+
+def _attempt(state: Instance) -> dict[str, Any]:
+    kept = {key: state.get(key) for key in ("stage", "blame", "trajectory", "verdict", "review")}
+    return {**kept, "reason": state.get("reason", "")}
+
+
+def _seconds(state: Instance) -> float:
+    return round(time.time() - state["began"], 3)
+
+
+pipeline = pipeline_for(DEFAULT)

@@ -1,0 +1,127 @@
+"""Reviewer: reads a judged dialogue with the plan's evaluation notes and says accept, repair or reject, with evidence.
+
+It cannot overrule the checker: a dialogue whose reward is not 1 is never accepted, whatever the review says.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.runtime import Runtime
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+from eigen_graph.core import Cue, Message, Task
+from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.models import ReplyError, RequestError, Scene
+
+_MAX_RESULT_CHARS = 1500
+
+
+class Review(BaseModel):
+    """A reviewer's decision."""
+
+    decision: Literal["accept", "repair", "reject"]
+    blame: Literal["none", "task", "user", "agent", "tool", "checker"] = Field(
+        description="Whose fault came first; none when accepted."
+    )
+    evidence: list[int] = Field(default_factory=list, max_length=20, description="Indices of the telling messages.")
+    reason: str = Field("", max_length=2000)
+
+
+class ReviewRequest(TypedDict, total=False):
+    """What to review."""
+
+    task: dict[str, Any]
+    trajectory: dict[str, Any]
+    verdict: dict[str, Any]
+    """The checker's verdict, as JSON."""
+    attribution: dict[str, Any]
+    """The checker's own view of whose fault it is: blame, evidence, reason."""
+    plan: dict[str, Any]
+    attempt: int
+
+
+class ReviewState(ReviewRequest, total=False):
+    """A review."""
+
+    review: dict[str, Any]
+    outcome: Literal["accept", "repair", "reject"]
+
+
+async def review(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Ask for the decision and hold it to the verdict."""
+    context, task = context_of(runtime), Task.from_json(state["task"])
+    messages = context.prompt("reviewer").messages(
+        policy=context.resolved_domain.policy.text,
+        evaluation=(state.get("plan") or {}).get("evaluation", ""),
+        scenario=str(task.user_scenario),
+        hidden="\n".join(f"- {fact}" for fact in task.tags.hidden),
+        verdict=json.dumps(_verdict(state), ensure_ascii=False),
+        transcript=json.dumps(transcript(state["trajectory"]["messages"]), ensure_ascii=False, indent=0),
+    )
+    cue = Cue.model_validate(task.tags.cue) if task.tags.cue else None
+    scene = Scene(id=task.id, cue=cue, attempt=state.get("attempt", 0))
+    try:
+        found = await context.cast.structured("reviewer", messages, Review, scene=scene)
+    except (ReplyError, RequestError) as error:
+        found = Review(decision="reject", blame="checker", reason=f"the reviewer's reply is unusable: {error}")
+    return _bounded(found, state)
+
+
+def transcript(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """A trajectory as a reviewer is shown it: numbered, both sides' calls included, long results cut."""
+    lines = []
+    for number, data in enumerate(messages):
+        message = Message.from_json(data)
+        line: dict[str, Any] = {"i": number}
+        if message.role == "tool":
+            result = message.content or ""
+            cut = result[:_MAX_RESULT_CHARS] + ("…" if len(result) > _MAX_RESULT_CHARS else "")
+            line |= {"speaker": "tool", "of": "user" if message.requestor == "user" else "agent", "result": cut}
+            if message.error:
+                line["error"] = True
+        else:
+            line["speaker"] = "user" if message.role == "user" else "agent"
+            if message.content:
+                line["text"] = message.content
+            if message.tool_calls:
+                line["calls"] = [{"name": call.name, "arguments": call.arguments} for call in message.tool_calls]
+        lines.append(line)
+    return lines
+
+
+def _verdict(state: ReviewState) -> dict[str, Any]:
+    verdict = state["verdict"]
+    return {
+        "reward": verdict["reward"],
+        "parts": verdict["parts"],
+        "termination": state["trajectory"].get("termination"),
+    }
+
+
+def _bounded(found: Review, state: ReviewState) -> dict[str, Any]:
+    """The review as it counts: evidence that exists, no acceptance against the verdict, no blame beside acceptance."""
+    length = len(state["trajectory"]["messages"])
+    evidence = [index for index in found.evidence if 0 <= index < length]
+    passed = state["verdict"]["reward"] == 1
+    data = found.model_dump(mode="json") | {"evidence": evidence}
+    if found.decision == "accept" and not passed:
+        data["decision"] = "repair"
+    if data["decision"] == "accept":
+        data["blame"] = "none"
+    elif data["blame"] == "none":
+        attribution = state.get("attribution") or {}
+        data["blame"] = attribution.get("blame") or "agent"
+        data["evidence"] = evidence or list(attribution.get("evidence", ()))
+        data["reason"] = found.reason or attribution.get("reason", "")
+    return {"review": data, "outcome": data["decision"]}
+
+
+_graph = StateGraph(ReviewState, context_schema=Context, input_schema=ReviewRequest)
+_graph.add_node(review)
+_graph.add_edge(START, "review")
+_graph.add_edge("review", END)
+reviewer = _graph.compile(name="reviewer")

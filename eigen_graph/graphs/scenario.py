@@ -1,0 +1,197 @@
+"""Scenario: a writer explores the database by read tools and submits a task, whose solution is run at once.
+
+What it submits is examined (`examination.py`); a fault goes back in words, a bounded number of times. (The paper's task
+synthesis agent with its verification, executed instead of judged.)
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from typing import Annotated, Any, Literal
+
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.tools import BaseTool, StructuredTool
+from langgraph.graph import START, StateGraph
+from langgraph.graph.message import add_messages
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+from pydantic import ValidationError
+from typing_extensions import TypedDict
+
+from eigen_graph.core import PERSONAS, Cue, Domain, Environment, TaskDraft, ToolCall, case_tags
+from eigen_graph.graphs import wording
+from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.examination import faults
+from eigen_graph.graphs.planner import describe
+from eigen_graph.models import ReplyError, RequestError, Scene, calls_of
+
+_SAMPLED_RECORDS = 6
+_MAX_FAULTS = 5
+
+
+class ScenarioRequest(TypedDict, total=False):
+    """What to write."""
+
+    id: str
+    """Id of the task."""
+    seed: int
+    plan: dict[str, Any]
+    """A plan (`PlannerState.plans`); without one the writer is free."""
+    attempt: int
+    problem: str
+    """Why an earlier task of this plan was refused."""
+
+
+class ScenarioState(ScenarioRequest, total=False):
+    """A writer's progress."""
+
+    messages: Annotated[list[AnyMessage], add_messages]
+    submissions: int
+    look_ups: int
+    task: dict[str, Any]
+    """The finished task, as JSON."""
+    outcome: Literal["written", "failed"]
+    reason: str
+
+
+def cue_of(state: ScenarioRequest, domain: Domain) -> Cue:
+    """The playbook case that a scripted writer takes for this plan and seed."""
+    plan = state.get("plan") or {}
+    return Cue(
+        domain=domain.name,
+        seed=state.get("seed", 0),
+        clause=plan.get("clause", ""),
+        tool=next(iter(plan.get("tools", ())), ""),
+        difficulty=plan.get("difficulty", "easy"),
+        persona=plan.get("persona", "terse"),
+    )
+
+
+async def draft(state: ScenarioState, runtime: Runtime[Context]) -> Command[Literal["examine", "explore", "__end__"]]:
+    """One move of the writer: look-ups, or a submission."""
+    context = context_of(runtime)
+    domain, messages = context.resolved_domain, list(state.get("messages", []))
+    opening = [] if messages else _opening(state, context, domain)
+    scene = Scene(id=state.get("id", "task"), cue=cue_of(state, domain), attempt=state.get("attempt", 0))
+    try:
+        reply = await context.cast.chat("writer", [*opening, *messages], tools=_tools(domain), scene=scene)
+    except (ReplyError, RequestError) as error:
+        return Command(goto="__end__", update={"outcome": "failed", "reason": f"the writer's reply: {error}"})
+    called = [call.name for call in calls_of(reply)]
+    return Command(
+        goto="examine" if submit_task.name in called or not called else "explore",
+        update={"messages": [*opening, reply]},
+    )
+
+
+async def explore(state: ScenarioState, runtime: Runtime[Context]) -> Command[Literal["draft", "__end__"]]:
+    """Answer the writer's look-ups; nothing it calls can change anything."""
+    context = context_of(runtime)
+    reply, used = _last_reply(state), state.get("look_ups", 0)
+    if used >= context.max_look_ups:
+        reason = f"the writer looked around {used} times and submitted nothing"
+        return Command(goto="__end__", update={"outcome": "failed", "reason": reason})
+    answers = [_answer(context.resolved_domain, call) for call in calls_of(reply)]
+    return Command(goto="draft", update={"messages": answers, "look_ups": used + len(answers)})
+
+
+async def examine(state: ScenarioState, runtime: Runtime[Context]) -> Command[Literal["draft", "__end__"]]:
+    """Run what was submitted; send faults back, or end with the task."""
+    context = context_of(runtime)
+    domain, used = context.resolved_domain, state.get("submissions", 0) + 1
+    calls = calls_of(_last_reply(state))
+    submission = next((call for call in calls if call.name == submit_task.name), None)
+    problem = "Call `submit_task` with the task, or a read tool to look around."
+    if submission is not None:
+        task, problem = _judge(submission, state, domain)
+        if task is not None:
+            return Command(goto="__end__", update={"task": task, "outcome": "written", "submissions": used})
+    if used >= context.max_submissions:
+        reason = f"no valid task in {used} submissions; the last: {problem}"
+        return Command(goto="__end__", update={"outcome": "failed", "reason": reason, "submissions": used})
+    answers = [ToolMessage(f"Error: {problem}", tool_call_id=call.id, status="error") for call in calls]
+    told: list[Any] = answers or [("user", problem)]
+    return Command(goto="draft", update={"messages": told, "submissions": used})
+
+
+def _opening(state: ScenarioState, context: Context, domain: Domain) -> list[AnyMessage]:
+    prompt = context.prompt("writer").messages(
+        policy=domain.policy.text,
+        tools=wording.tool_list(domain),
+        setups=wording.setup_list(domain),
+        assertions=wording.assertion_list(domain),
+        example=wording.example(domain),
+        plan=describe(state.get("plan") or {}, domain.policy.clauses),
+        records=_records(domain, state.get("seed", 0)),
+        problem=state.get("problem", ""),
+    )
+    return list(prompt)
+
+
+def _records(domain: Domain, seed: int) -> str:
+    """A few records drawn by the seed, so that tasks of one plan do not all begin with the same one."""
+    rng = random.Random(f"records/{seed}")
+    lines = []
+    for name, table in domain.agent.database.items():
+        if keys := list(table):
+            record = table[rng.choice(keys)]
+            lines.append(f"- {name}: {json.dumps(record.model_dump(mode='json'), ensure_ascii=False)[:600]}")
+    rng.shuffle(lines)
+    return "\n".join(lines[:_SAMPLED_RECORDS])
+
+
+def _tools(domain: Domain) -> list[BaseTool]:
+    readers: dict[str, BaseTool] = {}
+    for actor in ("assistant", "user"):
+        for tool in domain.tools_of(actor):
+            if not domain.side(actor).toolbox[tool.name].traits.writes:
+                readers.setdefault(tool.name, tool)
+    return [*readers.values(), submit_task]
+
+
+def _answer(domain: Domain, call: ToolCall) -> ToolMessage:
+    in_agent = call.name in domain.agent.toolbox
+    bound = (domain.agent if in_agent or domain.user is None else domain.user).toolbox.get(call.name)
+    if bound is not None and bound.traits.writes:
+        text = f"Error: {call.name} writes; a writer of tasks only looks"
+    else:
+        actor = "assistant" if in_agent or domain.user is None else "user"
+        text = Environment(domain).run(call.name, call.arguments, actor).content
+    return ToolMessage(text, tool_call_id=call.id, status="error" if text.startswith("Error:") else "success")
+
+
+def _judge(call: ToolCall, state: ScenarioState, domain: Domain) -> tuple[dict[str, Any] | None, str]:
+    """The task and nothing, or nothing and what is wrong."""
+    if isinstance(call.arguments, str):
+        return None, "the arguments of submit_task are not a JSON object"
+    try:
+        submitted = TaskDraft.model_validate(call.arguments)
+    except ValidationError as error:
+        found = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
+        return None, "; ".join(found[:_MAX_FAULTS])
+    plan, cue = state.get("plan") or {}, cue_of(state, domain)
+    tags = case_tags(cue, plan=plan.get("id", ""), generation=plan.get("generation", 0))
+    task = submitted.to_task(state.get("id", "task"), tags, persona=PERSONAS.get(cue.persona))
+    if found := list(faults(submitted, task, domain)):
+        return None, "; ".join(found[:_MAX_FAULTS])
+    return task.to_json(), ""
+
+
+def _last_reply(state: ScenarioState) -> AIMessage:
+    return next(message for message in reversed(state["messages"]) if isinstance(message, AIMessage))
+
+
+submit_task = StructuredTool.from_function(
+    lambda **_: "accepted",
+    name="submit_task",
+    description="Submit the finished task. Its reference solution is run at once.",
+    args_schema=TaskDraft,
+)
+
+_graph = StateGraph(ScenarioState, context_schema=Context, input_schema=ScenarioRequest)
+_graph.add_node(draft)
+_graph.add_node(explore)
+_graph.add_node(examine)
+_graph.add_edge(START, "draft")
+scenario = _graph.compile(name="scenario")

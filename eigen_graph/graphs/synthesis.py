@@ -1,0 +1,117 @@
+"""Run the orchestrator on a run folder: create or resume it, stream its progress, end it cleanly."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from eigen_graph.core import Domain, EigenGraphError
+from eigen_graph.graphs.context import Context
+from eigen_graph.graphs.orchestrator import RunRequest, checkpointed
+from eigen_graph.models import Budget
+from eigen_graph.runs import Ledger, RunFolder
+
+_STEPS = 100_000
+
+
+def database_digest(domain: Domain) -> str:
+    """Fingerprint of a domain's databases, both sides."""
+    parts = [domain.agent.database.digest()] + ([domain.user.database.digest()] if domain.user else [])
+    return "-".join(parts)
+
+
+@dataclass
+class Run:
+    """A run that is open: its ledger is locked by this process."""
+
+    folder: RunFolder
+    ledger: Ledger
+    context: Context
+    request: RunRequest
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls,
+        path: Path | str,
+        context: Context,
+        request: RunRequest | None = None,
+        *,
+        budget: Budget | None = None,
+        settings: Mapping[str, Any] | None = None,
+    ) -> AsyncIterator[Self]:
+        """Create the run folder for a request, or open the run that is there when no request is given.
+
+        Args:
+            path: The run folder.
+            context: Domain, models, limits.
+            request: What to make; None resumes.
+            budget: What may be spent, over all processes of the run.
+            settings: What to write into `run.json` so that the run can be resumed from it alone.
+
+        Raises:
+            EigenGraphError: The folder cannot be used, is locked, or was made on another database.
+        """
+        digest = database_digest(context.resolved_domain)
+        if request is not None:
+            folder = RunFolder.create(
+                path,
+                {**(settings or {}), "request": dict(request)},
+                domain=context.resolved_domain.name,
+                database=digest,
+            )
+        else:
+            folder = RunFolder.open(path)
+            request = RunRequest(**folder.info.settings["request"])
+            if folder.info.database != digest:
+                raise EigenGraphError(
+                    f"the run in {path} was made on database {folder.info.database} of domain "
+                    f"{folder.info.domain!r}, which is now {digest}: use the version that made it, or start anew"
+                )
+        async with folder.ledger() as ledger:
+            context.attach(ledger, budget)
+            async with context.cast:
+                yield cls(folder, ledger, context, request)
+
+    async def events(self) -> AsyncIterator[dict[str, Any]]:
+        """Run to the end, or on from where it was left; yields one event for each finished instance.
+
+        Each event is `{"instance", "fate", "blame", "stage"}`. Instances that an earlier process dropped because its
+        server failed are made again.
+
+        Raises:
+            RunPausedError: It was asked to stop.
+            OutageError: The model server is gone.
+            BudgetExceededError: The budget is spent.
+            LedgerError: The ledger cannot be written.
+        """
+        config: RunnableConfig = {
+            "configurable": {"thread_id": str(uuid.uuid5(uuid.NAMESPACE_URL, self.folder.info.created))},
+            "recursion_limit": _STEPS,
+        }
+        async with AsyncSqliteSaver.from_conn_string(str(self.folder.checkpoints_path)) as saver:
+            graph = checkpointed(saver)
+            state = (await graph.aget_state(config)).values
+            await self._forget_dropped(state.get("tried", 0))
+            async for part in graph.astream(
+                None if state else self.request,
+                config,
+                context=self.context,
+                stream_mode="custom",
+                durability="sync",
+                version="v2",
+            ):
+                yield part["data"]
+
+    async def _forget_dropped(self, first: int) -> None:
+        """Let what the batch in work dropped be made again: the server may be back."""
+        dropped = [row.id for row in self.ledger.instances("dropped") if row.index >= first]
+        if dropped:
+            await self.ledger.forget(dropped)
