@@ -15,6 +15,8 @@ from eigen_graph.core import Task
 _PERMUTATIONS = 128
 _WORDS = re.compile(r"\w+|[^\w\s]")
 _SHINGLE = 3
+_RECALL = (0.1, 0.9)
+"""The index may propose too much, which the sketches put right; what it misses nobody finds."""
 
 
 class Duplicate(NamedTuple):
@@ -41,7 +43,9 @@ class Duplicates:
         self._threshold = threshold
         self._reads = frozenset(reads)
         self._first: dict[str, str] = {}
-        self._near = MinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS) if threshold <= 1 else None
+        self._near = (
+            MinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS, weights=_RECALL) if threshold <= 1 else None
+        )
         self._sketches: dict[str, MinHash] = {}
 
     def find(self, instance: str, task: Task) -> Duplicate | None:

@@ -71,7 +71,7 @@ def export_run(
                 else:
                     _write(row, outlets)
                     report.exported += 1
-                    report.workflows[row.workflow] += 1
+                    report.workflows[row.workflow] = report.workflows.get(row.workflow, 0) + 1
                     report.kill_rates += [row.kill_rate] if row.kill_rate is not None else []
             for draft in (draft for _, drafts in outlets for draft in drafts):
                 draft.publish()

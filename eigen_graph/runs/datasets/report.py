@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ class ExportReport:
     duplicates: list[Duplicate] = field(default_factory=list)
     kill_rates: list[float] = field(default_factory=list)
     """Of the exported instances' checkers."""
-    workflows: Counter[str] = field(default_factory=Counter)
+    workflows: dict[str, int] = field(default_factory=dict)
     """Exported instances by the digest of the workflow that made them."""
 
     def to_json(self) -> dict[str, Any]:
