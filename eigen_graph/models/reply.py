@@ -10,6 +10,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, InvalidToolCall
 from langchain_core.messages import ToolCall as LangChainToolCall
+from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import invalid_tool_call
 from langchain_core.messages.tool import tool_call as valid_tool_call
 
@@ -53,7 +54,7 @@ def bound(message: BaseMessage) -> AIMessage:
         content=text[:MAX_TEXT],
         tool_calls=valid,
         invalid_tool_calls=invalid,
-        usage_metadata=getattr(message, "usage_metadata", None),
+        usage_metadata=_usage(getattr(message, "usage_metadata", None)),
         additional_kwargs=extra,
     )
 
@@ -108,6 +109,16 @@ def split_thought(text: str) -> tuple[str, str]:
 def scrub(text: str) -> str:
     """Text that UTF-8 can hold: lone surrogates become question marks, null characters go."""
     return text.encode("utf-8", "replace").decode("utf-8").replace("\x00", "")
+
+
+def _usage(usage: Any) -> UsageMetadata | None:
+    """The counts that accounting goes by; None when the server gave none that make sense."""
+    if not isinstance(usage, dict):
+        return None
+    given, made = usage.get("input_tokens"), usage.get("output_tokens")
+    if not isinstance(given, int) or not isinstance(made, int) or given < 0 or made < 0:
+        return None
+    return UsageMetadata(input_tokens=given, output_tokens=made, total_tokens=given + made)
 
 
 def _text(content: Any) -> str:

@@ -1,10 +1,33 @@
-"""A tiny two-sided domain with a playbook: a library that lends, and a reader with a shelf of their own."""
+"""A tiny two-sided domain with a playbook: a library that lends, and a reader with a shelf of their own.
+
+And `talk`, a bare dialogue loop, for tests of models that need no graph.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.prebuilt import ToolRuntime
 
-from eigen_graph.core import Database, Domain, Playbook, Policy, Record, Side, Stage, ToolError, World, domain_tool
+from eigen_graph.core import (
+    STOP,
+    Actor,
+    Database,
+    Domain,
+    Environment,
+    Message,
+    Playbook,
+    Policy,
+    Record,
+    Side,
+    Stage,
+    ToolError,
+    World,
+    domain_tool,
+)
+from eigen_graph.models import Cast, Role, Scene, calls_of
 
 
 class Book(Record):
@@ -118,3 +141,64 @@ def make() -> Domain:
         Side(Database({"shelves": Shelf}, {"shelves": {"mine": Shelf()}}), (put_on_shelf,)),
         playbook=playbook,
     )
+
+
+@dataclass
+class Talk:
+    """A dialogue as it came out."""
+
+    messages: list[Message]
+    """With the greeting, in a trajectory's terms."""
+    replies: list[AIMessage]
+    """What the models gave, in order."""
+    stopped: bool
+
+    def transcript(self) -> list[dict[str, Any]]:
+        """As a reviewer's prompt shows it."""
+        speaker = {"assistant": "agent", "user": "user", "tool": "tool"}
+        entries: list[dict[str, Any]] = []
+        for i, message in enumerate(self.messages):
+            entry: dict[str, Any] = {"i": i, "speaker": speaker[message.role]}
+            if message.role == "tool":
+                of = "user" if message.requestor == "user" else "agent"
+                entry |= {"of": of, "result": message.content, "error": message.error}
+            else:
+                entry |= {"text": message.content} if message.content else {}
+                calls = [{"name": call.name, "arguments": call.arguments} for call in message.tool_calls]
+                entry |= {"calls": calls} if calls else {}
+            entries.append(entry)
+        return entries
+
+
+async def talk(cast: Cast, domain: Domain, scene: Scene, *, steps: int = 80) -> Talk:
+    """Let user and agent talk, as a dialogue graph would, until the user stops."""
+    case = domain.playbook.case(domain, scene.cue) if domain.playbook and scene.cue else None
+    world = Environment(domain)
+    for setup in case.setups if case else ():
+        world.prepare(setup)
+    greeting = "Hi! How can I help you today?"
+    heard: dict[Actor, list[BaseMessage]] = {
+        "assistant": [SystemMessage("policy"), AIMessage(greeting)],
+        "user": [SystemMessage("scenario"), HumanMessage(greeting)],
+    }
+    said = Talk([Message(role="assistant", content=greeting)], [], stopped=False)
+    actor: Actor = "user"
+    while len(said.messages) < steps:
+        role: Role = "user" if actor == "user" else "agent"
+        reply = await cast.chat(role, heard[actor], tools=domain.tools_of(actor), scene=scene)
+        heard[actor].append(reply)
+        said.replies.append(reply)
+        calls = calls_of(reply)
+        said.messages.append(Message(role=actor, content=reply.text or None, tool_calls=calls))
+        for call in calls:
+            result = world.answer(call, actor)
+            said.messages.append(result)
+            heard[actor].append(ToolMessage(result.content or "", tool_call_id=call.id))
+        if calls:
+            continue
+        if actor == "user" and STOP in reply.text:
+            said.stopped = True
+            break
+        actor = "assistant" if actor == "user" else "user"
+        heard[actor].append(HumanMessage(reply.text))
+    return said
