@@ -84,7 +84,7 @@ class Budget:
             EigenGraphError: It is neither.
         """
         match = _BUDGET.match(text.strip().lower())
-        if match and (match["dollar"] or match["unit"] == "usd") and not match["scale"]:
+        if match and not match["scale"] and (match["unit"] == "usd" or (match["dollar"] and not match["unit"])):
             return cls(usd=float(match["number"]))
         if match and not match["dollar"] and match["unit"] == "tokens":
             return cls(tokens=int(float(match["number"]) * _SCALES[match["scale"] or ""]))

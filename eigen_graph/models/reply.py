@@ -27,6 +27,7 @@ MAX_DEPTH = 32
 _MAX_NAME = 128
 _MAX_INT = 2**63
 _THOUGHT = re.compile(r"<think(?:ing)?>(.*?)(?:</think(?:ing)?>|\Z)", re.DOTALL)
+_CLOSING = re.compile(r"</think(?:ing)?>")
 
 
 def bound(message: BaseMessage) -> AIMessage:
@@ -97,13 +98,12 @@ def split_thought(text: str) -> tuple[str, str]:
 
     A server that strips only the opening tag leaves a lone `</think>`: all before it is thought too.
     """
-    if "</think>" in text and "<think>" not in text:
-        thought, _, text = text.partition("</think>")
-        return text.strip(), thought.strip()
-    if "<think" not in text:
+    if "think" not in text:
         return text, ""
-    thoughts = [match.strip() for match in _THOUGHT.findall(text)]
-    return _THOUGHT.sub("", text).strip(), "\n".join(filter(None, thoughts))
+    thoughts = _THOUGHT.findall(text)
+    text = _THOUGHT.sub("", text)
+    *before, text = _CLOSING.split(text)
+    return text.strip(), "\n".join(part.strip() for part in (*before, *thoughts) if part.strip())
 
 
 def scrub(text: str) -> str:
