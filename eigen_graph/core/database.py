@@ -228,4 +228,15 @@ def _json(record: Record | None) -> dict[str, Any] | None:
 
 
 def _sha(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(_numbers(value), sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
+
+
+def _numbers(value: Any) -> Any:
+    """JSON values with equal numbers written alike (2 and 2.0), as equality has it."""
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()):
+        return int(value)
+    return value

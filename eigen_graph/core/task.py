@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from eigen_graph.core.errors import EigenGraphError
 
@@ -141,13 +141,15 @@ class Task(_Loose):
 
     @field_validator("evaluation_criteria", "user_scenario", "initial_state", mode="before")
     @classmethod
-    def _from_string(cls, value: Any) -> Any:
-        """Published data sets ship these blocks as JSON text."""
+    def _from_string(cls, value: Any, info: ValidationInfo) -> Any:
+        """Published data sets ship these blocks as JSON text. Only a scenario may also be told in plain words."""
         if isinstance(value, str):
             try:
                 return json.loads(value)
-            except json.JSONDecodeError:
-                return {"instructions": value}
+            except (ValueError, RecursionError):
+                if info.field_name == "user_scenario":
+                    return {"instructions": value}
+                raise ValueError("it is text, but not JSON") from None
         return value
 
     @property

@@ -57,7 +57,7 @@ class ToolCall(BaseModel):
         if isinstance(arguments, str):
             try:
                 parsed = json.loads(arguments)
-            except (json.JSONDecodeError, RecursionError):
+            except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, nested beyond reading
                 parsed = None
             arguments = parsed if isinstance(parsed, dict) else arguments
         return cls(id=str(data.get("id") or ""), name=str(body.get("name") or ""), arguments=arguments)
@@ -161,7 +161,9 @@ class Trajectory(BaseModel):
         for index, item in enumerate(data["messages"]):
             try:
                 messages.append(Message.from_json(item))
-            except (ValidationError, AttributeError, KeyError, TypeError) as error:
+            except KeyError as error:
+                raise EigenGraphError(f"message {index} of the trajectory: there is no {error}") from error
+            except (ValidationError, AttributeError, TypeError) as error:
                 reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
                 raise EigenGraphError(f"message {index} of the trajectory: {reason}") from error
         try:
