@@ -9,6 +9,8 @@ from functools import cached_property
 from eigen_graph.core.errors import UnknownNameError
 
 _CLAUSE = re.compile(r"^(?P<id>\d+(?:\.\d+)*)[.)]\s+(?P<text>.*)$")
+_ENDS = re.compile(r"^(#|[-*+]\s)")
+"""A heading, or an item of another list."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Policy:
     """The rules an agent works under.
 
     A clause is a list item that starts a line with its number (`7. Cancel only ...`, `7.2) ...`) and runs to the next
-    clause, heading or blank line followed by unindented text.
+    clause, heading, bullet, or blank line followed by unindented text.
     """
 
     text: str
@@ -26,14 +28,16 @@ class Policy:
         """Text of each clause by its number, in order."""
         found: dict[str, list[str]] = {}
         current: list[str] | None = None
+        after_blank = False
         for line in self.text.splitlines():
             if match := _CLAUSE.match(line):
                 current = found.setdefault(match["id"], [])
                 current.append(match["text"].strip())
-            elif line.startswith("#") or (line.strip() and not line.startswith((" ", "\t"))):
+            elif _ENDS.match(line) or (after_blank and line.strip() and not line.startswith((" ", "\t"))):
                 current = None
             elif current is not None and line.strip():
                 current.append(line.strip())
+            after_blank = not line.strip()
         return {number: " ".join(lines) for number, lines in found.items()}
 
     def clause(self, number: str) -> str:
