@@ -56,6 +56,11 @@ class Stage:
         """The calls of both sides up to this point of the dialogue."""
         return tuple(beat.call for beat in self._beats if beat.call)
 
+    @property
+    def calls(self) -> tuple[Action, ...]:
+        """The calls made so far, of both sides."""
+        return tuple(beat.call for beat in self._beats if beat.call)
+
     def pick(self, table: str, fits: Callable[[Any], bool], *, side: Actor = "assistant") -> Any:
         """A random record that fits.
 

@@ -114,6 +114,10 @@ class Booking(Record):
     """Points that paid for a part of it."""
     total: float
 
+    def has(self, extra_id: str) -> bool:
+        """Whether an extra is on it."""
+        return any(extra.extra_id == extra_id for extra in self.extras)
+
 
 class Payment(Record):
     """Money that moved: positive to us, negative back to the guest."""

@@ -30,7 +30,8 @@ def booking_is(db: Database, booking_id: str, status: Status) -> bool:
 
 def has_extra(db: Database, booking_id: str, extra: ExtraId) -> bool:
     """The booking has this extra."""
-    return any(booked.extra_id == extra for booked in db["bookings"][booking_id].extras)
+    booking: Booking = db["bookings"][booking_id]
+    return booking.has(extra)
 
 
 def points_are(db: Database, guest_id: str, points: int) -> bool:

@@ -38,7 +38,7 @@ def add_extra(*, booking_id: str, extra: ExtraId, method_id: str, runtime: Runti
     world: World = runtime.context
     booking = booking_in(world.db, booking_id, "confirmed", "checked_in")
     method_of(world.db, world.db["guests"][booking.guest_id], method_id)
-    if any(booked.extra_id == extra for booked in booking.extras):
+    if booking.has(extra):
         raise ToolError(f"booking {booking_id} has {extra} already")
     if extra == "dog" and not world.db["rooms"][booking.room_id].dogs:
         raise ToolError(f"dogs are not allowed in room {booking.room_id}")
