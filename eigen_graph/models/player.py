@@ -117,7 +117,7 @@ class Player:
         """
         config: Any = {"metadata": {"eigen": metadata}}
         if self.deterministic:
-            return bound(await self.chat.ainvoke(list(messages), config, **options))
+            return bound(await self.chat.ainvoke(list(messages), config, eigen=metadata, **options))
         self._require_server()
         model, options = self._bound(metadata, options)
         try:

@@ -42,8 +42,9 @@ _ROLES: dict[str, Callable[[Part], Line]] = {
 class ScriptedChat(BaseChatModel):
     """Plays the role and the case that `config["metadata"]["eigen"]` names; without one it fills schemas.
 
-    The metadata is `{"role", "cue", "attempt", "scene"}`, as a mapping or as JSON text. A call without it gets the
-    least value of the schema it asks for, or a call of its first tool, or a short remark.
+    The metadata is `{"role", "cue", "attempt", "scene"}`, as a mapping or as JSON text. LangChain does not hand run
+    metadata to a model that streams, so the call option `eigen` (`model.bind(eigen=...)`) says the same. A call with
+    neither gets the least value of the schema it asks for, or a call of its first tool, or a short remark.
     """
 
     model_config = ConfigDict(populate_by_name=True, arbitrary_types_allowed=True)
@@ -139,7 +140,7 @@ class ScriptedChat(BaseChatModel):
     def _reply(
         self, messages: list[BaseMessage], stop: list[str] | None, metadata: Mapping[str, Any], kwargs: dict[str, Any]
     ) -> AIMessage:
-        told = metadata.get("eigen") or (kwargs.get("metadata") or {}).get("eigen")
+        told = kwargs.get("eigen") or metadata.get("eigen")
         tools = {tool["function"]["name"]: tool["function"] for tool in kwargs.get("tools") or ()}
         choice = _choice(kwargs.get("tool_choice"), tools)
         schema = ((kwargs.get("response_format") or {}).get("json_schema") or {}).get("schema")

@@ -6,6 +6,7 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Literal
 
 from eigen_graph.core import Action, Beat, Case, Domain
@@ -113,15 +114,25 @@ class _Site:
 
 
 def _forgotten_confirmation(site: _Site) -> Fault | None:
-    """The agent writes without having asked, right after a look-up, so that no word of the user stands before it."""
+    """The agent writes without having asked: nothing the user said before could count as a yes to it."""
     beats = site.case.beats
     for index in site.beats(lambda beat: beat.kind == "confirm"):
-        if index == 0 or index + 2 >= len(beats) or beats[index + 1].kind != "agree":
-            continue
-        before, then = beats[index - 1], beats[index + 2]
-        if before.actor == "assistant" and before.call and not site.needs_yes(before) and site.needs_yes(then):
+        then = takewhile(lambda beat: beat.call is not None, beats[index + 2 :])
+        agreed = index + 1 < len(beats) and beats[index + 1].kind == "agree"
+        if agreed and any(map(site.needs_yes, then)) and _nothing_proposed(site, index):
             return Fault("forgotten_confirmation", "agent", at=index)
     return None
+
+
+def _nothing_proposed(site: _Site, index: int) -> bool:
+    """Before a beat, the agent has said nothing to say yes to, or has looked up something new since."""
+    beats = site.case.beats
+    agent_said = [i for i in range(index) if beats[i].actor == "assistant" and not beats[i].call]
+    if not agent_said:
+        return True
+    known = [(beat.call.name, beat.call.arguments) for beat in beats[: agent_said[-1]] if beat.call]
+    since = [beat for beat in beats[agent_said[-1] : index] if beat.actor == "assistant" and not site.writes(beat)]
+    return any(beat.call and (beat.call.name, beat.call.arguments) not in known for beat in since)
 
 
 def _wrong_argument(site: _Site) -> Fault | None:
@@ -221,8 +232,8 @@ def _missing_action(site: _Site) -> Fault | None:
     """The writer's solution lacks one of its writes, so a right dialogue ends in another state."""
     actions = site.case.actions
     writes = [i for i, action in enumerate(actions) if site.writes(Beat(action.requestor, call=action))]
-    if len(writes) < 2:  # noqa: PLR2004  # without any write left, the task claims to change nothing
-        return None
+    if len(writes) < 2 or site.case.checker_code or site.case.alternatives:  # noqa: PLR2004  # one write must be left
+        return None  # and where there is more than one right end, a right dialogue may come out right all the same
     for index in reversed(writes):
         rest = [*actions[:index], *actions[index + 1 :]]
         world, failed = site.outcomes.after(rest)
