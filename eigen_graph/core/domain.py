@@ -49,7 +49,8 @@ class Domain:
     """A world in which dialogues take place.
 
     Raises:
-        EigenGraphError: Two tools of a side share a name, or a tool does not say whether it writes.
+        EigenGraphError: Two tools of a side share a name, or a tool is asynchronous only or does not say whether it
+            writes.
     """
 
     name: str
@@ -75,6 +76,11 @@ class Domain:
                 raise EigenGraphError(f"domain {self.name!r}: more than one tool is called {', '.join(twice)}")
             for tool in side.tools:
                 traits_of(tool)
+                if isinstance(tool, StructuredTool) and tool.func is None:
+                    raise EigenGraphError(
+                        f"tool {tool.name!r} is asynchronous only: an episode is replayed call by call, so give it a "
+                        f"plain function (StructuredTool.from_function(func=...))"
+                    )
 
     def side(self, actor: Actor) -> Side:
         """The agent's or the user's side.
@@ -101,13 +107,12 @@ class Domain:
 
 def bind(tool: BaseTool) -> BoundTool:
     """Work out once what calling a tool needs."""
-    function, runtime_name = None, None
-    if isinstance(tool, StructuredTool) and tool.func is not None:
-        function = tool.func
-        for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
-            annotation = parameter.annotation
-            if annotation is ToolRuntime or getattr(annotation, "__origin__", None) is ToolRuntime:
-                runtime_name = name
+    function = tool.func if isinstance(tool, StructuredTool) else None
+    runtime_name = None
+    for name, parameter in inspect.signature(function or tool._run, eval_str=True).parameters.items():  # noqa: SLF001  # a foreign tool's one function
+        annotation = parameter.annotation
+        if annotation is ToolRuntime or getattr(annotation, "__origin__", None) is ToolRuntime:
+            runtime_name = name
     schema: Any = tool.tool_call_schema
     if not isinstance(schema, type):
         raise EigenGraphError(

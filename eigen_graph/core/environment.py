@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from langchain_core.messages import ToolMessage
+from langchain_core.tools import ToolException
 from langgraph.prebuilt import ToolRuntime
 from pydantic import BaseModel, ValidationError
 
@@ -14,8 +16,6 @@ from eigen_graph.core.tool import BoundTool, World
 from eigen_graph.core.trajectory import Message, ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from langchain_core.messages import ToolCall as LangChainToolCall
 
     from eigen_graph.core.database import Database
@@ -40,7 +40,7 @@ class Environment:
 
     Raises:
         UnknownNameError: The initial state names a setup, tool or table that the domain lacks.
-        ToolError: An initial action fails.
+        ToolError: An initial action fails, or initial data does not fit.
     """
 
     __slots__ = ("_agent_db", "_user_db", "domain")
@@ -146,9 +146,9 @@ class Environment:
         if (function := side.setups.get(setup.func_name)) is not None:
             try:
                 function(self._database(setup.env_type), **setup.arguments)
-            except (KeyError, TypeError, ValueError) as error:
+                self.sync()
+            except Exception as error:  # whatever the arguments of a model's task do to it
                 raise ToolError(f"initial action {setup.func_name}: {_reason(error)}") from error
-            self.sync()
         elif setup.func_name in side.toolbox:
             outcome = self.run(setup.func_name, setup.arguments, setup.env_type)
             if outcome.error:
@@ -174,7 +174,7 @@ class Environment:
             )
         try:
             value = predicate(self._database(assertion.env_type), **assertion.arguments)
-        except (KeyError, TypeError, ValueError) as error:
+        except Exception as error:  # as above
             raise ToolError(f"assertion {assertion.func_name}: {_reason(error)}") from error
         if not isinstance(value, bool):
             raise ToolError(f"assertion {assertion.func_name} answered {value!r}, which is no bool")
@@ -213,10 +213,15 @@ class Environment:
         return self._user_db
 
     def _load(self, data: Mapping[str, Mapping[str, Any]], actor: Actor) -> None:
+        if not isinstance(data, Mapping):
+            raise ToolError(f"initial data: it is a {type(data).__name__}, not tables by name")
         for name, rows in data.items():
             table = self._database(actor)[name]
-            for key, row in rows.items():
-                table.put(key, table.record_type.model_validate(row))
+            try:
+                for key, row in rows.items():
+                    table.put(key, table.record_type.model_validate(row))
+            except (AttributeError, ValidationError) as error:
+                raise ToolError(f"initial data: {name}: {_reason(error)}") from error
 
 
 def _silent(_: Any) -> None:
@@ -244,7 +249,7 @@ def _reason(error: Exception) -> str:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         return f"{where}: {first['msg']}" if where else first["msg"]
-    if isinstance(error, ToolError | UnknownNameError):
+    if isinstance(error, ToolError | ToolException | UnknownNameError):
         return str(error)
     if isinstance(error, KeyError):
         return f"nothing is stored under {error}"
