@@ -1,1 +1,27 @@
-"""."""
+"""Judging, and judging the judge: executable checkers, the proof that they can tell right from wrong, and blame."""
+
+from eigen_graph.checkers.blame import Attribution, attribute
+from eigen_graph.checkers.checker import Checker, build_checker, database_digest
+from eigen_graph.checkers.criteria import CRITERIA
+from eigen_graph.checkers.gold import gold_trajectory
+from eigen_graph.checkers.proof import Mutant, Proof, Variant, prove
+from eigen_graph.checkers.tau2_criteria import TAU2_BASES
+from eigen_graph.checkers.verdict import Blame, Part, Verdict
+
+__all__ = [
+    "CRITERIA",
+    "TAU2_BASES",
+    "Attribution",
+    "Blame",
+    "Checker",
+    "Mutant",
+    "Part",
+    "Proof",
+    "Variant",
+    "Verdict",
+    "attribute",
+    "build_checker",
+    "database_digest",
+    "gold_trajectory",
+    "prove",
+]

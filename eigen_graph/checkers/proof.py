@@ -1,0 +1,178 @@
+"""Judging the judge: a checker is sound when it passes the solution and its variants and fails what is wrong."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict
+
+from eigen_graph.checkers.difference import same_end
+from eigen_graph.checkers.evidence import Evidence
+from eigen_graph.checkers.facts import unsaid
+from eigen_graph.checkers.gold import gold_trajectory, perform
+from eigen_graph.checkers.mutation import Sketch, mutants
+from eigen_graph.checkers.procedure import breaches
+from eigen_graph.checkers.variants import variants
+from eigen_graph.checkers.verdict import bounded
+
+if TYPE_CHECKING:
+    from eigen_graph.checkers.checker import Checker
+    from eigen_graph.checkers.evidence import Bench
+    from eigen_graph.core import Domain, Environment
+
+MIN_KILL_RATE = 0.95
+"""Share of mutants that a checker must fail."""
+MOST_MUTANTS = 60
+_MOST_LISTED = 20
+
+
+class _Shown(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    description: str
+
+
+class Mutant(_Shown):
+    """A wrong dialogue that the checker passed."""
+
+
+class Variant(_Shown):
+    """A right dialogue that the checker failed."""
+
+    reason: str = ""
+    """What the checker said."""
+
+
+class Proof(BaseModel):
+    """How a checker stood its test."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gold_passes: bool
+    """The task's own solution passes."""
+    mutants: int = 0
+    """Wrong dialogues tried; those that come to the same as a solution are not counted."""
+    killed: int = 0
+    """Of these, failed by the checker."""
+    kill_rate: float = 0.0
+    """`killed / mutants`; 0 when there was none to try."""
+    survivors: tuple[Mutant, ...] = ()
+    """Wrong dialogues that passed; at most 20 are listed."""
+    equivalent: int = 0
+    """Mutants left out because they come to the same as a solution."""
+    variants: int = 0
+    """Other right dialogues tried."""
+    rejected_variants: tuple[Variant, ...] = ()
+    """Those that failed; at most 20 are listed."""
+    sound: bool = False
+    """The solution passes, no variant fails, and the kill rate is high enough."""
+    reason: str = ""
+    """Why it is not sound: the first failure, in words."""
+
+
+def prove(
+    checker: Checker,
+    domain: Domain,
+    *,
+    seed: int = 0,
+    min_kill_rate: float = MIN_KILL_RATE,
+    most_mutants: int = MOST_MUTANTS,
+) -> Proof:
+    """Test a checker on its task's solution, on mutants of it and on valid variants.
+
+    A mutant counts as wrong by its outcome, not by what the checker looks at: it ends in another state (of either
+    side) than the solution and every alternative of the task, leaves a required fact unsaid, or breaks the
+    procedure that its tools ask for. Deterministic in the seed.
+
+    Args:
+        checker: The checker.
+        domain: Its domain.
+        seed: Picks records, values, and which mutants are tried where there are too many.
+        min_kill_rate: Kill rate below which a checker is not sound.
+        most_mutants: Bound on the mutants tried; every kind keeps its share.
+
+    Raises:
+        EigenGraphError: The domain is not the one that the checker was made for.
+    """
+    bench = checker.bench(domain)
+    rng = random.Random(f"proof/{seed}/{checker.task.id}")
+    try:
+        gold = checker.judge(gold_trajectory(bench), domain)
+    except Exception as error:  # noqa: BLE001  # the task's initial state was written by a model
+        return Proof(gold_passes=False, reason=bounded(f"the task's initial state does not fit the domain: {error}"))
+    if gold.reward < 1:
+        return Proof(gold_passes=False, reason=bounded(f"the task's own solution does not pass: {gold.reason}"))
+    rejected, right = [], 0
+    for sketch in variants(bench, rng):
+        right += 1
+        verdict = checker.judge(perform(bench, sketch.beats), domain)
+        if verdict.reward < 1:
+            rejected.append(Variant(kind=sketch.kind, description=sketch.description, reason=verdict.reason))
+    wrong, equivalent, survivors = 0, 0, []
+    ends = _ends(bench)
+    for sketch in chosen(mutants(bench, rng), most_mutants, rng):
+        trajectory = perform(bench, sketch.beats)
+        if _is_right(Evidence(bench, trajectory), ends):
+            equivalent += 1
+            continue
+        wrong += 1
+        if checker.judge(trajectory, domain).reward == 1:
+            survivors.append(Mutant(kind=sketch.kind, description=sketch.description))
+    killed = wrong - len(survivors)
+    kill_rate = killed / wrong if wrong else 0.0
+    return Proof(
+        gold_passes=True,
+        mutants=wrong,
+        killed=killed,
+        kill_rate=kill_rate,
+        survivors=tuple(survivors[:_MOST_LISTED]),
+        equivalent=equivalent,
+        variants=right,
+        rejected_variants=tuple(rejected[:_MOST_LISTED]),
+        sound=not rejected and kill_rate >= min_kill_rate,
+        reason=_why_not(rejected, survivors, wrong, min_kill_rate),
+    )
+
+
+def chosen(sketches: Iterable[Sketch], most: int, rng: random.Random) -> list[Sketch]:
+    """At most so many; where there are more, kinds take turns, so that none is crowded out."""
+    every = list(sketches)
+    if len(every) <= most:
+        return every
+    rng.shuffle(every)
+    kinds: dict[str, list[Sketch]] = {}
+    for sketch in every:
+        kinds.setdefault(sketch.kind, []).append(sketch)
+    turns = [(turn, sketch) for group in kinds.values() for turn, sketch in enumerate(group)]
+    return [sketch for _, sketch in sorted(turns, key=lambda pair: pair[0])[:most]]
+
+
+def _ends(bench: Bench) -> list[Environment]:
+    return [bench.gold.env, *(end.env for end in bench.alternatives)]
+
+
+def _is_right(evidence: Evidence, ends: Sequence[Environment]) -> bool:
+    """Whether a dialogue comes to the same as a solution, whatever the checker looks at."""
+    bench = evidence.bench
+    return (
+        any(same_end(evidence.end, end) for end in ends)
+        and not unsaid(evidence.said, evidence.task.criteria.communicate_info or ())
+        and not any(breaches(evidence.made, evidence.messages, bench.domain.agent.toolbox))
+    )
+
+
+def _why_not(rejected: list[Variant], survivors: list[Mutant], wrong: int, min_kill_rate: float) -> str:
+    if rejected:
+        first = rejected[0]
+        return bounded(f"a valid variant fails ({first.kind}: {first.description}): {first.reason}")
+    if not wrong:
+        return "nothing to fail could be made of this task: it neither changes nor tells anything"
+    if survivors and 1 - len(survivors) / wrong < min_kill_rate:
+        first_one = survivors[0]
+        return bounded(
+            f"{len(survivors)} of {wrong} wrong dialogues pass, e.g. {first_one.kind}: {first_one.description}"
+        )
+    return ""
