@@ -24,6 +24,7 @@ _TOO_LONG = (
     "prompt is too long",
     "too many tokens",
 )
+_MAX_CAUSES = 10
 _RETRIED = {408, 409, 429}
 """Client errors that pass by themselves."""
 
@@ -49,6 +50,8 @@ def _no_access(error: Exception, text: str, *, model: str, server: str) -> Acces
         return AccessError(f"{server} refuses the key (401): set OPENAI_API_KEY or give --api-key")
     if isinstance(error, ModelPermissionDeniedError) or status == HTTPStatus.FORBIDDEN:
         return AccessError(f"{server} does not permit {model} with this key (403): {text}")
+    if status == HTTPStatus.PAYMENT_REQUIRED or "insufficient_quota" in text:
+        return AccessError(f"{server} wants to be paid first: {text}")
     if isinstance(error, ModelNotFoundError) or status == HTTPStatus.NOT_FOUND:
         return AccessError(f"{server} has no {model} (404): check the model's name and --base-url")
     return None
@@ -83,5 +86,9 @@ def is_nonsense(error: Exception) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:300] if lines else "no message"
+    """What an exception says, and what lies at its root where that says more ("Connection error." does not)."""
+    root: BaseException = error
+    for _ in range(_MAX_CAUSES):
+        root = root.__cause__ or root.__context__ or root
+    told = dict.fromkeys(lines[0][:300] for e in (error, root) if (lines := str(e).strip().splitlines()))
+    return " / ".join(told) or "no message"

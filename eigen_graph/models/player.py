@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 
 from eigen_graph.core import Domain, EigenGraphError
-from eigen_graph.models.errors import InfrastructureError, OutageError
+from eigen_graph.models.errors import ContextLengthError, InfrastructureError, OutageError, RequestError
 from eigen_graph.models.failures import is_nonsense, translate
 from eigen_graph.models.openai import Endpoint, open_chat, probe
 from eigen_graph.models.reply import bound
@@ -124,7 +124,8 @@ class Player:
             reply = await self._patiently(model, list(messages), config, options)
         except Exception as error:
             problem = translate(error, model=self.label, server=self.server)
-            if isinstance(problem, InfrastructureError):
+            # A context that is too long is this scene's own; any other refusal is likely to befall every scene.
+            if isinstance(problem, InfrastructureError | RequestError) and not isinstance(problem, ContextLengthError):
                 self._failures += 1
                 self._last = problem
                 self._require_server()
@@ -148,8 +149,8 @@ class Player:
     def _require_server(self) -> None:
         if self._failures >= OUTAGE_AFTER:
             raise OutageError(
-                f"{self.server} failed {self._failures} times in a row: stopping, nothing is lost; resume the run when "
-                f"it is back. Last: {self._last}"
+                f"{self._failures} calls in a row failed: stopping, nothing is lost; resume the run when this is put "
+                f"right: {self._last}"
             )
 
     def _bound(
@@ -178,7 +179,8 @@ class Player:
         for left in reversed(range(_NONSENSE_TRIES)):
             try:
                 async with asyncio.timeout(self._patience):
-                    return bound(await model.ainvoke(messages, config, **options))
+                    reply = await model.ainvoke(messages, config, **options)
+                    return bound(reply, spelled=bool(options.get("tools")))
             except Exception as error:
                 if not left or not is_nonsense(error):
                     raise

@@ -15,6 +15,7 @@ from langchain_core.messages.tool import invalid_tool_call
 from langchain_core.messages.tool import tool_call as valid_tool_call
 
 from eigen_graph.core import ToolCall
+from eigen_graph.models.spelled import spelled_calls
 
 MAX_TEXT = 16_000
 """Characters of text kept of a reply."""
@@ -30,18 +31,24 @@ _THOUGHT = re.compile(r"<think(?:ing)?>(.*?)(?:</think(?:ing)?>|\Z)", re.DOTALL)
 _CLOSING = re.compile(r"</think(?:ing)?>")
 
 
-def bound(message: BaseMessage) -> AIMessage:
+def bound(message: BaseMessage, *, spelled: bool = False) -> AIMessage:
     """A reply within the bounds of this module.
 
     Text blocks are joined and other blocks dropped, `<think>` passages move to `additional_kwargs["reasoning"]`, lone
     surrogates are replaced, ids are made unique. Calls whose arguments are no JSON object, too large, too deep or not
     finite stay in `invalid_tool_calls` with the arguments as text. An empty reply stays empty: what that means is the
     asker's to say.
+
+    Args:
+        message: What the model gave.
+        spelled: Tools were offered: a reply without calls may spell them out in its text.
     """
     text, reasoning = split_thought(_text(message.content))
     reasoning = "\n".join(filter(None, (_clean(message.additional_kwargs.get("reasoning_content")), reasoning)))
     calls = list(getattr(message, "tool_calls", ()))
     broken = list(getattr(message, "invalid_tool_calls", ()))
+    if spelled and not calls and not broken:
+        text, calls, broken = spelled_calls(text)
     dropped = max(0, len(calls) + len(broken) - MAX_CALLS)
     valid, invalid = _bounded_calls(calls[:MAX_CALLS], broken[: max(0, MAX_CALLS - len(calls))])
     extra: dict[str, Any] = {}

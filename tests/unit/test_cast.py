@@ -193,6 +193,7 @@ class StatusError(Exception):
         (StatusError(401), AccessError),
         (StatusError(403), AccessError),
         (StatusError(404), AccessError),
+        (StatusError(429, "insufficient_quota: add credit"), AccessError),
         (ModelAuthenticationError("no"), AccessError),
         (ModelNotFoundError("no"), AccessError),
         (ContextOverflowError("long"), ContextLengthError),
@@ -236,6 +237,22 @@ async def test_eight_failures_in_a_row_end_the_run_whatever_other_models_do() ->
         seen.append(type(caught.value))
     assert seen == [InfrastructureError] * 7 + [OutageError] * 5
     assert parrot._asked == 8  # afterwards calls fail fast
+
+
+async def test_a_server_that_refuses_every_request_ends_the_run_but_long_scenes_do_not() -> None:
+    def fail_with(text: str) -> Parrot:
+        def fail(_: int) -> str:
+            raise StatusError(400, text)
+
+        return Parrot(act=fail)
+
+    for text, last in (("no such option", OutageError), ("over the context window", ContextLengthError)):
+        cast = Cast.build(fail_with(text))
+        for number in range(9):
+            with pytest.raises(EigenGraphError) as caught:
+                await ask(cast, Scene(id=str(number)))
+        assert type(caught.value) is last
+        assert text in str(caught.value)
 
 
 async def test_what_was_recorded_is_recalled_even_from_a_dead_server() -> None:

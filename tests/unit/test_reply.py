@@ -67,6 +67,9 @@ TEXTS = [
     "```" * 10_000,
     '{"row": 1, "title": "' + "y" * 20_000 + '"}',
     "I cannot help with that.",
+    '<tool_call>{"name": "Row", "arguments": {"row": 1, "title": "t"}}</tool_call>',
+    '<tool_call>{"name": ["Row"], "arguments": "{}"}</tool_call><tool_call>{"na',
+    "<tool_call>" * 5_000,
 ]
 ARGUMENTS: list[Any] = [
     {},
@@ -105,7 +108,7 @@ def check(message: AIMessage) -> None:
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_texts_of_the_corpus(text: str) -> None:
-    check(bound(AIMessage(text)))
+    check(bound(AIMessage(text), spelled=True))
 
 
 @pytest.mark.parametrize("arguments", ARGUMENTS, ids=range(len(ARGUMENTS)))
@@ -131,7 +134,8 @@ def test_two_thousand_mangled_replies() -> None:
             invalid_tool_call(name=rng.choice(["Row", None]), args=mangled(GOOD, rng), id=rng.choice(["", "1", None]))
             for _ in range(rng.choice([0, 0, 1, 40]))
         ]
-        check(bound(AIMessage(text, tool_calls=calls, invalid_tool_calls=broken)))
+        spell = rng.choice([True, False])
+        check(bound(AIMessage(text, tool_calls=calls, invalid_tool_calls=broken), spelled=spell))
 
 
 def mangled(text: str, rng: random.Random) -> str:
@@ -188,3 +192,20 @@ def test_what_was_cut_is_said() -> None:
     calls = [tool_call(name="f", args={}, id=str(i)) for i in range(MAX_CALLS + 5)]
     message = bound(AIMessage("x" * (MAX_TEXT + 9), tool_calls=calls))
     assert message.additional_kwargs == {"cut_chars": 9, "dropped_calls": 5}
+
+
+def test_calls_that_a_model_spells_out_are_calls() -> None:
+    text = (
+        'Let me look.\n<tool_call>\n{"name": "find", "arguments": {"id": 1}}\n</tool_call>\n'
+        '<tool_call>{"name": "find", "arguments": "{\\"id\\": 2}"}</tool_call><tool_call>{"name": "find", "argum'
+    )
+    message = bound(AIMessage(text), spelled=True)
+    assert message.content == "Let me look."
+    calls = calls_of(message)
+    assert [(call.name, call.arguments) for call in calls] == [
+        ("find", {"id": 1}),
+        ("find", {"id": 2}),
+        ("", '{"name": "find", "argum'),
+    ]
+    assert calls_of(bound(AIMessage(text), spelled=True)) == calls  # the same ids
+    assert bound(AIMessage(text)).content == text  # nobody offered tools: it is just text
