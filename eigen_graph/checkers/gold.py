@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
+from eigen_graph.checkers.difference import changes
 from eigen_graph.core import STOP, Action, Beat, Instructions, Message, ToolCall, Trajectory
 
 if TYPE_CHECKING:
     from eigen_graph.checkers.evidence import Bench
+    from eigen_graph.core import Environment
 
 GREETING = "Hi! How can I help you today?"
 """How every dialogue begins (tau2's fixed first message)."""
@@ -58,7 +60,11 @@ CLOSE = Beat("user", text="Thank you.", kind="close")
 
 
 def perform(bench: Bench, beats: Iterable[Beat]) -> Trajectory:
-    """Play moves: calls are run for real, a `close` ends the dialogue."""
+    """Play moves: calls are run for real, a `close` ends the dialogue.
+
+    Where a program judges, it may ask that the agent tell what came of a choice of its own, which no list of facts
+    can hold; so there the report also tells every value that was changed up to then.
+    """
     env = bench.start.fork()
     messages = [Message(role="assistant", content=GREETING)]
     for number, beat in enumerate(beats):
@@ -67,9 +73,30 @@ def perform(bench: Bench, beats: Iterable[Beat]) -> Trajectory:
             messages.append(Message(role=beat.actor, tool_calls=(call,)))
             messages.append(env.answer(call, beat.actor))
         else:
-            ends = f" {STOP}" if beat.kind == "close" else ""
-            messages.append(Message(role=beat.actor, content=beat.text + ends))
+            text = beat.text
+            if beat.kind == "close":
+                text = f"{text} {STOP}"
+            elif beat.kind == "report" and bench.task.tags.checker_code:
+                text = "\n".join([text, *(f"* {value}" for value in _outcome(bench.start, env))])
+            messages.append(Message(role=beat.actor, content=text))
     return Trajectory(messages=tuple(messages), termination="user_stop")
+
+
+def _outcome(start: Environment, end: Environment) -> Iterator[str]:
+    """The values of what was changed, amounts with two decimals."""
+    for change in changes(start, end):
+        yield change["key"]
+        yield from _values(change["after"])
+
+
+def _values(value: Any) -> Iterator[str]:
+    if isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _values(item)
+    elif isinstance(value, float):
+        yield f"{value:.2f}"
+    elif value is not None:
+        yield str(value)
 
 
 def _opening(bench: Bench) -> str:
