@@ -42,6 +42,10 @@ def look(place: dict[str, Any]) -> str:
 
 
 DOMAIN = Domain("toy", Policy("1. Help."), agent=Side(Database({"things": Thing}), (take, look)), title="A toy")
+SETTINGS = {
+    "request": {"count": 3},
+    "context": {"base_url": "http://secret", "prompts": {"agent": "long"}, "cap": None},
+}
 WISHES = ("a red balloon", "seven green bottles", "the moon", "some peace", "a fast horse", "bread and butter", "tea")
 
 
@@ -87,7 +91,7 @@ def row(index: int, fate: str = "accepted", *, thing: str | None = None, text: s
 
 
 async def run_of(path: Path, rows: list[InstanceRow], model: str = "scripted") -> RunFolder:
-    folder = RunFolder.create(path, {"count": 3, "base_url": "http://secret"}, domain="toy", database="d1")
+    folder = RunFolder.create(path, SETTINGS, domain="toy", database="d1")
     async with folder.ledger() as ledger:
         for index, found in enumerate(rows):
             difficulty = "hard" if index == 1 else "easy"
@@ -208,8 +212,7 @@ async def test_the_card_tells_counts_holes_cost_and_who_played(tmp_path: Path):
     assert "| 1 | `take` | 3/3 |  | **0/1** |" in body
     assert "**The offline `scripted` model played: agent.**" in body
     assert "| g0-000003 | g0-000000 | exact | 1 |" in body
-    assert "secret" not in card
-    assert "`d1`" in body
+    assert "Database digest: `d1`. Settings: count 3.\n" in body  # neither where it was made nor whole prompts
 
 
 async def test_a_real_models_card_does_not_speak_of_scripts(tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import statistics
 from collections.abc import Iterator
+from typing import Any
 
 from eigen_graph import __version__
 from eigen_graph.core import DIFFICULTIES, Domain
@@ -17,8 +18,10 @@ from eigen_graph.runs.reader import LedgerReader
 CARD = "README.md"
 _MAX_LISTED = 50
 """Duplicates named one by one; the rest are only counted."""
-_PRIVATE = frozenset({"out", "base_url", "api_key"})
+_PRIVATE = frozenset({"out", "base_url", "api_key", "domain"})
 """Settings that say where a run was made, which nobody else needs."""
+_LONG = frozenset({"workflow", "prompts"})
+"""Settings that the digests stand for."""
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 
 _ABOUT = {
@@ -76,8 +79,17 @@ def _head(folder: RunFolder, report: ExportReport, domain: Domain, view: View) -
         about = _ABOUT[name.partition(".")[0]]
         per = f", one row a {view}" if "sft" in name else ""
         yield f"| `{name}` | {rows} | {about}{per} |"
-    settings = {name: value for name, value in folder.info.settings.items() if name not in _PRIVATE}
-    yield f"\nDatabase digest: `{folder.info.database or 'not recorded'}`. Settings: `{json.dumps(settings)}`."
+    settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in _told(folder.info.settings)) or "none"
+    yield f"\nDatabase digest: `{folder.info.database or 'not recorded'}`. Settings: {settings}."
+
+
+def _told(settings: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Settings worth telling: short values, wherever they stand."""
+    for name, value in settings.items():
+        if isinstance(value, dict) and name not in _LONG:
+            yield from _told(value)
+        elif isinstance(value, str | int | float) and name not in _PRIVATE:
+            yield name, value
 
 
 def _made(ledger: LedgerReader, report: ExportReport) -> Iterator[str]:
