@@ -12,6 +12,7 @@ from typing import Literal
 from eigen_graph.core import Action, Beat, Case, Domain
 from eigen_graph.core.perturbation import wrong_arguments
 from eigen_graph.models.scripted.outcome import Outcomes
+from eigen_graph.models.scripted.transcript import quotes
 
 Family = Literal["dialogue", "writing"]
 """One dialogue, or one try at writing its task, suffers at most one planned fault."""
@@ -201,12 +202,12 @@ def _early_stop(site: _Site) -> Fault | None:
 
 def _leak(site: _Site) -> Fault | None:
     """The user opens with something that they cannot know yet."""
-    opening = _plain(site.case.beats[0].text)
-    hidden = [fact for fact in site.case.hidden if _plain(fact) not in opening]
+    opening = site.case.beats[0].text
+    hidden = [fact for fact in site.case.hidden if not quotes(opening, fact)]
     if not hidden:
         return None
     fact = site.rng.choice(hidden)
-    return Fault("leak", "user", at=0, text=f"{site.case.beats[0].text} I already know it says {fact} there.")
+    return Fault("leak", "user", at=0, text=f"{opening} I already know it says {fact} there.")
 
 
 def _wrong_gold(site: _Site) -> Fault | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from eigen_graph.core import Case, Domain
 from eigen_graph.models.scripted.part import Line, Part, block
-from eigen_graph.models.scripted.transcript import Move, expected, mentions, moves_in
+from eigen_graph.models.scripted.transcript import Move, expected, mentions, moves_in, quotes
 
 _ENDINGS = {
     "agent_error": ("agent", "the agent made no usable move"),
@@ -53,13 +53,18 @@ def _blame(blame: str, evidence: list[int], reason: str) -> dict[str, Any]:
 
 
 def _leaked(case: Case, transcript: list[dict[str, Any]]) -> tuple[int, str] | None:
-    """The user's first words that hold a hidden fact which nothing before them named."""
+    """The user's first words that hold a hidden fact which nothing before them named.
+
+    What the case has its own user say by then is no leak: it may be told back, or be the same figure by chance.
+    """
+    lines = iter([beat.text for beat in case.beats if beat.actor == "user" and not beat.call])
     told = ""
     for entry in transcript:
         text = str(entry.get("text") or "")
         if entry.get("speaker") == "user":
+            told += f"\n{next(lines, '')}" if text else ""
             for fact in case.hidden:
-                if mentions(text, fact) and not mentions(told, fact):
+                if quotes(text, fact) and not quotes(told, fact):
                     return int(entry["i"]), fact
         told += f"\n{text}\n{entry.get('result') or ''}"
     return None

@@ -84,11 +84,15 @@ def moves_in(domain: Domain, transcript: list[dict[str, Any]]) -> tuple[list[Mov
     return moves, failures
 
 
+def quotes(text: str, fact: str) -> bool:
+    """A text holds a fact word for word: `28 May` does not hold `28.00`."""
+    plain = fact.strip().lower()
+    return bool(plain) and re.search(rf"(?<![\w.]){re.escape(plain)}(?!\w)(?!\.\d)", text.lower()) is not None
+
+
 def mentions(text: str, fact: str) -> bool:
     """A text holds a fact as a word of its own, numbers read as numbers (`1,200.00` holds `1200`)."""
-    plain = _numbers_plain(fact).strip().lower()
-    pattern = rf"(?<![\w.]){re.escape(plain)}(?![\w])(?!\.\d)"
-    return bool(plain) and re.search(pattern, _numbers_plain(text).lower()) is not None
+    return quotes(_numbers_plain(text), _numbers_plain(fact))
 
 
 def _results(transcript: list[dict[str, Any]], place: int) -> list[dict[str, Any]]:
