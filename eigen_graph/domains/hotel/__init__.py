@@ -19,6 +19,7 @@ from eigen_graph.core import Domain, Policy, Side
 from eigen_graph.domains.hotel import generate
 from eigen_graph.domains.hotel.invariants import INVARIANTS
 from eigen_graph.domains.hotel.playbook import PLAYBOOK
+from eigen_graph.domains.hotel.rules import NOW
 from eigen_graph.domains.hotel.setups import ASSERTIONS, SETUPS
 from eigen_graph.domains.hotel.tools import TOOLS
 
@@ -31,7 +32,7 @@ def domain() -> Domain:
         title="A seaside hotel: bookings, rates, payments and points; the user can only talk",
         policy=Policy(Path(__file__).with_name("policy.md").read_text(encoding="utf-8")),
         agent=Side(generate.build(), TOOLS, setups=SETUPS, assertions=ASSERTIONS),
-        now=generate.NOW,
+        now=NOW,
         playbook=PLAYBOOK,
         invariants=INVARIANTS,
     )

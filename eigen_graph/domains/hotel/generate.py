@@ -30,10 +30,8 @@ from eigen_graph.domains.hotel.records import (
     Tier,
     View,
 )
-from eigen_graph.domains.hotel.rules import GOODWILL, SAVER_CHANGE_FEE, cancellation_fee
+from eigen_graph.domains.hotel.rules import GOODWILL, NOW, SAVER_CHANGE_FEE, cancellation_fee
 
-NOW: Final = "2026-05-11T10:00:00"
-"""The hotel's present; the policy's first paragraph says the same."""
 _TODAY: Final = NOW[:10]
 _SEED: Final = 20260511
 _GUESTS: Final = 120

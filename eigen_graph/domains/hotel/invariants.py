@@ -8,6 +8,7 @@ from itertools import pairwise
 from eigen_graph.core import Database
 from eigen_graph.domains.hotel.arithmetic import euros, nights_between, owed
 from eigen_graph.domains.hotel.records import Booking
+from eigen_graph.domains.hotel.rules import NOW
 
 _CENT = 0.005
 
@@ -58,22 +59,26 @@ def money(db: Database, _user: Database | None = None) -> list[str]:
 
 
 def rooms(db: Database, _user: Database | None = None) -> list[str]:
-    """No room is given away twice, and every party fits in."""
+    """No room is given away twice from today on, and every party fits in.
+
+    Nights before today don't count: a guest who was moved slept them elsewhere.
+    """
     wrong = []
     calendar: dict[str, list[Booking]] = defaultdict(list)
+    today = NOW[:10]
     for booking in db["bookings"].values():
         if booking.adults > db["rooms"][booking.room_id].sleeps or booking.adults < 1:
             wrong.append(f"booking {booking.booking_id} has {booking.adults} adults in room {booking.room_id}")
         if nights_between(booking.check_in, booking.check_out) < (0 if booking.status == "checked_in" else 1):
             wrong.append(f"booking {booking.booking_id} ends before it begins")
-        if booking.status in {"confirmed", "checked_in"}:
+        if booking.status in {"confirmed", "checked_in"} and booking.check_out > today:
             calendar[booking.room_id].append(booking)
     for room_id, bookings in calendar.items():
-        bookings.sort(key=lambda booking: booking.check_in)
+        bookings.sort(key=lambda booking: max(booking.check_in, today))
         wrong += [
             f"room {room_id} is taken twice, by {one.booking_id} and {other.booking_id}"
             for one, other in pairwise(bookings)
-            if other.check_in < one.check_out
+            if max(other.check_in, today) < one.check_out
         ]
     return wrong
 

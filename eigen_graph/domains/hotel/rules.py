@@ -12,6 +12,8 @@ from eigen_graph.core import Database
 from eigen_graph.domains.hotel.arithmetic import euros, nights_between
 from eigen_graph.domains.hotel.records import Booking, Cause, Payment, PlanId, Tier
 
+NOW: Final = "2026-05-11T10:00:00"
+"""The hotel's present; the policy's first paragraph says the same."""
 FREE_CANCELLATION_DAYS: Final = 2
 SAVER_LATE_DAYS: Final = 7
 SAVER_SHARE: Final = 0.3

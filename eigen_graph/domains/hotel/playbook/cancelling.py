@@ -17,7 +17,7 @@ def _cancel(stage: Stage, booking: Booking, guest: Guest, why: str) -> None:
     fee = cancellation_fee(booking, stage.env.domain.now)
     refund, method = euros(booking.total - fee), paying_method(stage.db, booking)
     label, kept, back = label_of(stage, method), money(fee), money(refund)
-    stage.hide(*{kept, back} - {"0.00"})
+    stage.hide(*(amount for amount in (kept, back) if amount != "0.00"))
     stage.confirm(
         f"{why} If I cancel {booking.booking_id}, we keep {kept} euros and {back} euros go back to your {label}. "
         f"Shall I cancel it?",

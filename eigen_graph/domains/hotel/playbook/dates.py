@@ -65,7 +65,7 @@ def _change(stage: Stage, booking: Booking, guest: Guest, first: str, last: str)
     difference = _cost_of(stage, booking, first, last, fee)
     method = paying_method(stage.db, booking)
     label, costs, extra = label_of(stage, method), money(difference), money(fee)
-    stage.hide(*{costs} - {"0.00", "25.00"})
+    stage.hide(*(amount for amount in (costs,) if amount not in {"0.00", "25.00"}))
     rule = (
         "The flexible rate lets you change dates without a fee."
         if booking.plan == "flexible"

@@ -89,7 +89,7 @@ def goodwill_twice(stage: Stage) -> None:
     cause = stage.rng.choice(others)
     trouble = stage.rng.choice(_COMPLAINTS[cause])
     points, day = str(given.points), given.given_at[:10]
-    stage.hide(points, day)
+    stage.hide(points)
     arrive(
         stage,
         guest,
