@@ -104,7 +104,7 @@ def damaged_settings(stage: Stage) -> None:
 
 @PLAYBOOK.intent(
     "bridge_mode",
-    clauses=("4", "9"),
+    clauses=("4", "9", "11"),
     tools=("run_line_test", "look_at_router", "open_router_page", "set_router_mode"),
     difficulties=("easy", "hard"),
 )

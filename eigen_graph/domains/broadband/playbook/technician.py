@@ -97,7 +97,7 @@ def broken_wire(stage: Stage) -> None:
 
 def _accept_all(stage: Stage, line_id: str, suits: list[str], chosen: str) -> None:
     stage.judge_by(f"LINE = {line_id!r}\nSLOTS = {suits!r}\n{ONE_OF_THE_SLOTS}")
-    for other in [slot for slot in suits if slot != chosen][:2]:
+    for other in [slot for slot in suits if slot != chosen]:
         changed = {"slot_id": other}
         stage.accept_also(
             *(

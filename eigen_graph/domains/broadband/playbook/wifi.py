@@ -25,7 +25,7 @@ _PAGE = (
 
 @PLAYBOOK.intent(
     "wifi_off",
-    clauses=("5", "9"),
+    clauses=("5", "9", "11"),
     tools=("check_device", "open_router_page", "set_wifi", "join_wifi"),
 )
 def wifi_off(stage: Stage) -> None:
@@ -87,7 +87,7 @@ def wifi_off(stage: Stage) -> None:
 
 @PLAYBOOK.intent(
     "crowded_channel",
-    clauses=("5", "9"),
+    clauses=("5", "9", "11"),
     tools=("run_speed_test", "open_router_page", "set_wifi"),
 )
 def crowded_channel(stage: Stage) -> None:
