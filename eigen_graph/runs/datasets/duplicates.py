@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 from typing import Any, Literal, NamedTuple
 
-from datasketch import MinHash, MinHashLSH
+from datasketch import LeanMinHash, MinHash, MinHashLSH
 
 from eigen_graph.core import Task
 
@@ -33,6 +33,8 @@ class Duplicate(NamedTuple):
 class Duplicates:
     """Finds duplicates among tasks that come one after another; the first of each stays. Deterministic.
 
+    Keeps about 6 kB for each task that stays.
+
     Args:
         threshold: Similarity in 0..1 from which two tasks are nearly the same; above 1 only exact ones count.
         reads: Tools that change nothing. A task whose gold calls only read is told apart by what its user wants:
@@ -46,7 +48,8 @@ class Duplicates:
         self._near = (
             MinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS, weights=_RECALL) if threshold <= 1 else None
         )
-        self._sketches: dict[str, MinHash] = {}
+        self._empty = MinHash(num_perm=_PERMUTATIONS, seed=1)
+        self._sketches: dict[str, LeanMinHash] = {}
 
     def find(self, instance: str, task: Task) -> Duplicate | None:
         """Whether a task repeats an earlier one. One that does not is remembered."""
@@ -54,8 +57,9 @@ class Duplicates:
         if (first := self._first.get(deed)) is not None:
             return Duplicate(instance, first, "exact", 1.0)
         if self._near is not None:
-            sketch = MinHash(num_perm=_PERMUTATIONS, seed=1)
-            sketch.update_batch(_shingles(task))
+            full = self._empty.copy()
+            full.update_batch(_shingles(task))
+            sketch = LeanMinHash(full)  # the values alone, without 128 permutations for each task
             alike = [(sketch.jaccard(self._sketches[name]), name) for name in self._near.query(sketch)]
             if alike and (best := max(alike, key=lambda pair: (pair[0], pair[1])))[0] >= self._threshold:
                 return Duplicate(instance, best[1], "near", round(best[0], 4))
