@@ -26,7 +26,14 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	@touch $@
 
 demo: $(STAMP) ## Synthesize, verify and export dialogues of both domains, offline
-	$(BIN)/python examples/demo.py
+	@rm -rf runs/demo-hotel runs/demo-broadband
+	$(BIN)/eigen-graph synthesize hotel --count 24 --seed 1 --model 'scripted?faults=0.2' --out runs/demo-hotel
+	$(BIN)/eigen-graph synthesize broadband --count 24 --seed 1 --model 'scripted?faults=0.2' --out runs/demo-broadband
+	$(BIN)/eigen-graph verify runs/demo-hotel
+	$(BIN)/eigen-graph verify runs/demo-broadband
+	$(BIN)/eigen-graph export runs/demo-hotel
+	$(BIN)/eigen-graph export runs/demo-broadband
+	$(BIN)/eigen-graph show runs/demo-broadband
 
 test: $(STAMP) ## Run every test
 	$(BIN)/python -m pytest -n auto --dist worksteal

@@ -15,7 +15,7 @@ from eigen_graph.cli.console import out, print_json
 from eigen_graph.core import Domain, EigenGraphError
 from eigen_graph.domains import load_domain
 from eigen_graph.runs import InstanceRow, LedgerReader, RunFolder
-from eigen_graph.runs.export import FORMATS, export_run
+from eigen_graph.runs.datasets import FORMATS, export_run
 from eigen_graph.runs.verify import Finding, verify_run
 
 RunPath = Annotated[Path, typer.Argument(help="Run folder.")]
@@ -115,9 +115,10 @@ def export(
     if as_json:
         print_json(report.to_json())
         return
-    out.print(f"{report.rows} dialogues, {report.duplicates} near-duplicates left out", highlight=False)
-    for file in report.files:
-        out.print(f"  {file}", highlight=False)
+    left_out = len(report.duplicates)
+    out.print(f"{report.exported} dialogues into {report.folder}, {left_out} near-duplicates left out", highlight=False)
+    for file, rows in report.files.items():
+        out.print(f"  {file}: {rows} rows", highlight=False)
 
 
 def show(

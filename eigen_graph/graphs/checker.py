@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import Any, Literal
 
 from langgraph.graph import END, START, StateGraph
@@ -50,9 +52,15 @@ async def prove(state: CheckerState, runtime: Runtime[Context]) -> dict[str, Any
         return {}
     context = context_of(runtime)
     checker = Checker.from_json(state["checker"])
-    proof = prove_checker(
-        checker, context.resolved_domain, seed=state.get("seed", 0), min_kill_rate=context.min_kill_rate
+    prove_it = partial(
+        prove_checker,
+        checker,
+        context.resolved_domain,
+        seed=state.get("seed", 0),
+        min_kill_rate=context.min_kill_rate,
     )
+    # A program is judged by a process of its own, which is waited for: not on the event loop.
+    proof = await asyncio.to_thread(prove_it) if "code" in checker.basis else prove_it()
     return {
         "checker": checker.model_copy(update={"proof": proof}).to_json(),
         "kill_rate": proof.kill_rate,

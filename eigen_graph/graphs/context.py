@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, Any
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.runtime import Runtime
@@ -141,6 +141,5 @@ class Context(BaseModel):
 
 def context_of(runtime: Runtime[Context]) -> Context:
     """The context a graph was run with; the defaults when it was run without one."""
-    if isinstance(runtime.context, Context):
-        return runtime.context
-    return Context.model_validate(runtime.context or {})
+    given: Any = runtime.context  # None without one, whatever the annotation says
+    return given if isinstance(given, Context) else Context.model_validate(given or {})

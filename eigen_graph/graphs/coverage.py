@@ -53,10 +53,11 @@ def covering_rows(domain: Domain, count: int, *, seed: int, holes: Collection[Pa
         holes: Targets that earlier rows left uncovered; they come first.
     """
     rng = random.Random(f"coverage/{domain.name}/{seed}")
-    pairs, rows = targets(domain), []
+    pairs = targets(domain)
+    rows: list[Row] = []
     while len(rows) < count:
         array = [
-            Row(*pairs[row["target"]], row["difficulty"], row["persona"])
+            Row(pairs[row["target"]][0], pairs[row["target"]][1], row["difficulty"], row["persona"])
             for row in make(
                 {"target": list(range(len(pairs))), "difficulty": list(DIFFICULTIES), "persona": list(PERSONAS)},
                 strength=2,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from eigen_graph.checkers import says
 from eigen_graph.core import (
     Action,
     Actor,
@@ -59,14 +60,14 @@ def _unknown_names(task: Task, domain: Domain) -> Iterator[str]:
 def _words(draft: TaskDraft, domain: Domain) -> Iterator[str]:
     if strange := [number for number in draft.clauses if number not in domain.policy.clauses]:
         yield f"the policy has no clause {', '.join(strange)!r:.60}"
-    told = f"{draft.reason_for_call}\n{draft.known_info}".lower()
+    told = f"{draft.reason_for_call}\n{draft.known_info}"
     if not draft.reason_for_call.strip():
         yield "reason_for_call is empty"
     for fact in draft.communicate_info:
         if not fact.strip() or len(fact) > _MAX_FACT_CHARS:
             yield f"communicate_info holds short facts, not {fact!r:.60}"
     for secret in draft.hidden:
-        if secret.strip() and secret.lower() in told:
+        if secret.strip() and says([told], secret):
             yield f"the user is told {secret!r:.60}, which is listed as hidden"
 
 

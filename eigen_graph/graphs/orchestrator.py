@@ -7,6 +7,7 @@ run killed anywhere goes on from its last checkpoint: what the ledger holds is n
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import math
 import random
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from typing_extensions import TypedDict
 from eigen_graph.core import EigenGraphError
 from eigen_graph.graphs.context import Context, context_of
 from eigen_graph.graphs.coverage import targets
-from eigen_graph.graphs.pipeline import Instance, pipeline_for
+from eigen_graph.graphs.pipeline import Instance, Order, pipeline_for
 from eigen_graph.graphs.planner import planner
 from eigen_graph.runs import Attempt, InstanceRow, PlanRow, instance_id
 
@@ -81,6 +82,9 @@ async def plan(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
     context = context_of(runtime)
     ledger, first = context.ledger, state["planned"]
     wanted = min(state["plans"], state["batch"])
+    update = {"first_plan": first, "planned": first + wanted}
+    if sum(first <= row.index < first + wanted for row in ledger.plans(state["generation"])) == wanted:
+        return update  # made by an earlier process that was killed before this step was saved
     covered = {pair for pair, times in ledger.coverage().items() if times}
     holes = [list(pair) for pair in targets(context.resolved_domain) if pair not in covered] if first else []
     done = await planner.ainvoke(
@@ -94,7 +98,7 @@ async def plan(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
         context=context,
     )
     await ledger.add_plans(PlanRow.from_json(row) for row in done["plans"])
-    return {"first_plan": first, "planned": first + wanted}
+    return update
 
 
 async def batch(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -115,7 +119,11 @@ async def batch(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
     async def work() -> None:
         for index in _until_stopped(todo, context.stop):
             plan_row = plans[(index - start) % len(plans)]
-            row = await _make(index, plan_row, state, context)
+            # An instance is a run of its own, not a child of this node: it must not inherit the checkpointing
+            # (`durability="sync"` breaks a child without a checkpointer), and one trace with a thousand dialogues in
+            # it helps nobody.
+            apart = contextvars.Context()
+            row = await asyncio.create_task(_make(index, plan_row, state, context), context=apart)
             await ledger.add_instance(row)
             runtime.stream_writer({"instance": row.id, "fate": row.fate, "blame": row.blame, "stage": row.stage})
 
@@ -149,9 +157,8 @@ def count(state: RunState) -> Command[Literal["plan", "__end__"]]:
 async def _make(index: int, plan_row: PlanRow, state: RunState, context: Context) -> InstanceRow:
     name = instance_id(state["generation"], index)
     workflow = pipeline_for(context.workflow, standalone=False)
-    done = await workflow.ainvoke(
-        {"id": name, "seed": instance_seed(state["seed"], name), "plan": plan_row.to_json()}, context=context
-    )
+    order = Order(id=name, seed=instance_seed(state["seed"], name), plan=plan_row.to_json())
+    done: Any = await workflow.ainvoke(order, context=context)
     return to_row(done, index, plan_row, context.workflow.digest)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import operator
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -74,8 +74,8 @@ Node = Callable[[Instance, Runtime[Context], int], Awaitable[dict[str, Any]]]
 
 async def write(state: Instance, runtime: Runtime[Context], visit: int) -> dict[str, Any]:
     """Scenario: a task, or why there is none."""
-    request = {key: state[key] for key in ("id", "seed", "plan", "problem") if key in state}
-    done = await scenario.ainvoke({**request, "attempt": visit}, context=runtime.context)
+    request: Any = {key: state.get(key) for key in ("id", "seed", "plan", "problem") if key in state}
+    done = await scenario.ainvoke(request | {"attempt": visit}, context=runtime.context)
     found = {"outcome": done["outcome"]}
     if done["outcome"] == "written":
         return {**found, "task": done["task"], "reason": ""}
@@ -102,7 +102,10 @@ async def judge(state: Instance, runtime: Runtime[Context], _visit: int) -> dict
     """Judge: the checker's verdict, and whose fault a failure is."""
     domain = context_of(runtime).resolved_domain
     trajectory, proven = Trajectory.from_json(state["trajectory"]), Checker.from_json(state["checker"])
-    verdict = proven.judge(trajectory, domain)
+    by_program = "code" in proven.basis
+    verdict = (
+        await asyncio.to_thread(proven.judge, trajectory, domain) if by_program else proven.judge(trajectory, domain)
+    )
     found = {"verdict": verdict.model_dump(mode="json"), "outcome": "pass" if verdict.reward == 1 else "fail"}
     if verdict.reward == 1:
         return found | {"attribution": {}, "blame": None, "reason": "", "evidence": []}
@@ -113,8 +116,9 @@ async def judge(state: Instance, runtime: Runtime[Context], _visit: int) -> dict
 
 async def read(state: Instance, runtime: Runtime[Context], visit: int) -> dict[str, Any]:
     """Reviewer: its decision, and the blame that stands."""
-    request = {key: state[key] for key in ("task", "trajectory", "verdict", "attribution", "plan") if key in state}
-    done = await reviewer.ainvoke({**request, "attempt": visit}, context=runtime.context)
+    wanted = ("task", "trajectory", "verdict", "attribution", "plan")
+    request: Any = {key: state.get(key) for key in wanted if key in state}
+    done = await reviewer.ainvoke(request | {"attempt": visit}, context=runtime.context)
     found, blame = done["review"], done["review"]["blame"]
     return {
         "review": found,
@@ -163,7 +167,9 @@ def _compiled(spec_json: str, standalone: bool) -> CompiledStateGraph[Instance, 
     for name, node in spec.nodes.items():
         graph.add_node(name, _guarded(name, node), metadata={"kind": node.kind, "workflow": spec.digest})
         targets = spec.targets(name)
-        graph.add_conditional_edges(name, _route(spec, targets), {**targets, _GONE: REJECT, "spent": REJECT})
+        ways: dict[Hashable, str] = {_GONE: REJECT, "spent": REJECT}
+        ways.update(targets)
+        graph.add_conditional_edges(name, _route(spec, targets), ways)
     for end in (accept, reject):
         graph.add_node(end)
         graph.add_edge(end.__name__, END)
@@ -171,7 +177,7 @@ def _compiled(spec_json: str, standalone: bool) -> CompiledStateGraph[Instance, 
     return graph.compile(checkpointer=None if standalone else False, name=f"pipeline-{spec.digest}")
 
 
-def _guarded(name: str, node: NodeSpec) -> Callable[[Instance, Runtime[Context]], Awaitable[dict[str, Any]]]:
+def _guarded(name: str, node: NodeSpec) -> Any:
     """A node with its visits counted, its time bounded, and server failures tried again and then turned into a fate."""
     act = KINDS[node.kind]
 

@@ -10,7 +10,7 @@ import json
 import random
 from typing import Annotated, Any, Literal
 
-from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
@@ -19,7 +19,7 @@ from langgraph.types import Command
 from pydantic import ValidationError
 from typing_extensions import TypedDict
 
-from eigen_graph.core import PERSONAS, Cue, Domain, Environment, TaskDraft, ToolCall, case_tags
+from eigen_graph.core import PERSONAS, Actor, Cue, Domain, Environment, TaskDraft, ToolCall, case_tags
 from eigen_graph.graphs import wording
 from eigen_graph.graphs.context import Context, context_of
 from eigen_graph.graphs.examination import faults
@@ -115,8 +115,8 @@ async def examine(state: ScenarioState, runtime: Runtime[Context]) -> Command[Li
     return Command(goto="draft", update={"messages": told, "submissions": used})
 
 
-def _opening(state: ScenarioState, context: Context, domain: Domain) -> list[AnyMessage]:
-    prompt = context.prompt("writer").messages(
+def _opening(state: ScenarioState, context: Context, domain: Domain) -> list[BaseMessage]:
+    return context.prompt("writer").messages(
         policy=domain.policy.text,
         tools=wording.tool_list(domain),
         setups=wording.setup_list(domain),
@@ -126,7 +126,6 @@ def _opening(state: ScenarioState, context: Context, domain: Domain) -> list[Any
         records=_records(domain, state.get("seed", 0)),
         problem=state.get("problem", ""),
     )
-    return list(prompt)
 
 
 def _records(domain: Domain, seed: int) -> str:
@@ -156,7 +155,7 @@ def _answer(domain: Domain, call: ToolCall) -> ToolMessage:
     if bound is not None and bound.traits.writes:
         text = f"Error: {call.name} writes; a writer of tasks only looks"
     else:
-        actor = "assistant" if in_agent or domain.user is None else "user"
+        actor: Actor = "assistant" if in_agent or domain.user is None else "user"
         text = Environment(domain).run(call.name, call.arguments, actor).content
     return ToolMessage(text, tool_call_id=call.id, status="error" if text.startswith("Error:") else "success")
 

@@ -7,24 +7,19 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from eigen_graph.core import Domain, EigenGraphError
+from eigen_graph.checkers import database_digest
+from eigen_graph.core import EigenGraphError
 from eigen_graph.graphs.context import Context
 from eigen_graph.graphs.orchestrator import RunRequest, checkpointed
 from eigen_graph.models import Budget
 from eigen_graph.runs import Ledger, RunFolder
 
 _STEPS = 100_000
-
-
-def database_digest(domain: Domain) -> str:
-    """Fingerprint of a domain's databases, both sides."""
-    parts = [domain.agent.database.digest()] + ([domain.user.database.digest()] if domain.user else [])
-    return "-".join(parts)
 
 
 @dataclass
@@ -69,7 +64,7 @@ class Run:
             )
         else:
             folder = RunFolder.open(path)
-            request = RunRequest(**folder.info.settings["request"])
+            request = cast("RunRequest", folder.info.settings["request"])
             if folder.info.database != digest:
                 raise EigenGraphError(
                     f"the run in {path} was made on database {folder.info.database} of domain "

@@ -7,6 +7,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
+
 from eigen_graph.core import Actor, Cue, Domain, NoCaseError, TaskDraft
 
 _SIDES: tuple[tuple[Actor, str], ...] = (("assistant", "agent"), ("user", "user"))
@@ -57,11 +59,27 @@ def _functions(domain: Domain, of: Callable[[Actor], Mapping[str, Callable[..., 
         if actor == "user" and domain.user is None:
             continue
         for name, function in of(actor).items():
-            parameters = list(inspect.signature(function).parameters.values())[1:]
-            arguments = ", ".join(str(parameter) for parameter in parameters)
+            parameters = list(_signature(function).parameters.values())[1:]
+            arguments = ", ".join(map(_argument, parameters))
             about = (inspect.getdoc(function) or "").split("\n", 1)[0]
             lines.append(f"- env_type `{actor}`: `{name}({arguments})`: {about}")
     return "\n".join(lines)
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature:
+    try:
+        return inspect.signature(function, eval_str=True)
+    except NameError:  # an annotation that is only imported for type checkers
+        return inspect.signature(function)
+
+
+def _argument(parameter: inspect.Parameter) -> str:
+    try:
+        kind = _type(TypeAdapter(parameter.annotation).json_schema())
+    except (PydanticUserError, PydanticSchemaGenerationError):
+        kind = str(parameter.annotation)
+    default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+    return f"{parameter.name}: {kind}{default}"
 
 
 def _type(spec: Mapping[str, Any]) -> str:

@@ -1,0 +1,92 @@
+"""The engine's own CPU beside its HTTP client: whole instances against a loopback server in another process.
+
+The anchor is the bare `ChatOpenAI`, given the very same requests again. The server runs as a process of its own, so
+its time counts for neither.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+from langchain_openai import ChatOpenAI
+
+from eigen_graph.graphs import Context, pipeline
+from eigen_graph.models.player import Player
+
+INSTANCES = 12
+REPEATS = 3
+SERVER = """
+import sys, time
+sys.path.insert(0, {tests!r})
+from openai_server import OpenAIServer
+from eigen_graph.domains import load_domain
+from eigen_graph.models import ScriptedChat
+with OpenAIServer(ScriptedChat(domains={{"hotel": load_domain("hotel")}})) as server:
+    print(server.url, flush=True)
+    sys.stdin.read()
+"""
+
+
+async def main() -> None:
+    """Print the table."""
+    tests = str(Path(__file__).parents[1] / "tests")
+    command = [sys.executable, "-c", SERVER.format(tests=tests)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        url = server.stdout.readline().strip()
+        try:
+            await measure(url)
+        finally:
+            server.communicate()
+
+
+async def measure(url: str) -> None:
+    """Whole instances, then their requests by the bare client."""
+    asked: list[tuple[list[BaseMessage], Any, dict[str, Any]]] = []
+    ask = Player.ask
+
+    async def noted(self: Player, messages: Any, metadata: Any, options: Any) -> Any:
+        asked.append((list(messages), *self._bound(metadata, options)))  # noqa: SLF001  # the request as it is sent
+        return await ask(self, messages, metadata, options)
+
+    context = Context(domain="hotel", model="openai:scripted?send_case=true", base_url=url)
+    await instances(context, 0)
+    Player.ask = noted  # type: ignore[method-assign]  # one run to note the requests, outside the clock
+    await instances(context, 0)
+    Player.ask = ask  # type: ignore[method-assign]
+    engine, client = [], []
+    for _ in range(REPEATS):
+        began = time.process_time()
+        await instances(context, 0)
+        engine.append(time.process_time() - began)
+        began = time.process_time()
+        for messages, model, options in asked:
+            assert isinstance(model, ChatOpenAI)
+            await model.ainvoke(messages, **options)
+        client.append(time.process_time() - began)
+    shares = sorted(1 - bare / whole for whole, bare in zip(engine, client, strict=True))
+    calls = len(asked)
+    print("| calls | CPU ms a call, engine with client | bare ChatOpenAI | engine's own share | spread |")
+    print("|---|---|---|---|---|")
+    print(
+        f"| {calls} | {statistics.median(engine) / calls * 1e3:.2f} | {statistics.median(client) / calls * 1e3:.2f} "
+        f"| {statistics.median(shares):.0%} | {shares[0]:.0%} to {shares[-1]:.0%} |"
+    )
+
+
+async def instances(context: Context, first: int) -> None:
+    """Make a few instances, one after another."""
+    for seed in range(first, first + INSTANCES):
+        done = await pipeline.ainvoke({"id": f"b{seed}", "seed": seed}, context=context)
+        assert done["fate"] == "accepted", done["reason"]
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

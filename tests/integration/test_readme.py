@@ -1,0 +1,77 @@
+"""Every command and program in README.md runs as it stands there."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Serve
+
+from eigen_graph.domains import load_domain
+from eigen_graph.models import ScriptedChat
+
+ROOT = Path(__file__).parents[2]
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+SHELL = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines() if line.strip()]
+PROGRAMS = [text for kind, text in BLOCKS if kind == "python"]
+NEEDS_A_SERVER = "openai:"
+
+
+def shell(line: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return subprocess.run(
+        ["bash", "-c", line],
+        cwd=cwd,
+        env={**os.environ, "PATH": path, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
+def test_offline_commands_run_in_order(tmp_path: Path) -> None:
+    lines = [line for line in SHELL if NEEDS_A_SERVER not in line and not line.startswith(("make ", "export "))]
+    assert len(lines) >= 9
+    for line in lines:
+        done = shell(line, tmp_path)
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+
+def test_make_targets_exist() -> None:
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    named = {line.split()[1] for line in SHELL if line.startswith("make ")}
+    assert named
+    assert named <= set(targets)
+
+
+@pytest.mark.parametrize("line", [line for line in SHELL if NEEDS_A_SERVER in line])
+def test_commands_with_a_model_run_against_a_server(serve: Serve, tmp_path: Path, line: str) -> None:
+    """The commands as written, but for the address, and with the served model told which case it plays."""
+    name = re.search(r"openai:(\S+)", line)
+    assert name
+    domain = "broadband" if "broadband" in line else "hotel"
+    chat = ScriptedChat(domains={domain: load_domain(domain)})
+    server = serve(chat, names=[name[1]])
+    local = re.sub(r" --base-url \S+", "", line).replace(name[0], f"'{name[0]}?send_case=true'")
+    done = shell(local, tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="any")
+    assert done.returncode == 0, done.stderr
+    assert sum(server.answered.values()) > 50
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_run(program: str, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("accepted 1.0 ")

@@ -1,0 +1,97 @@
+"""A WorkflowSpec is a graph that can end, or it is refused with every fault in words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from eigen_graph.graphs.pipeline import pipeline_for
+from eigen_graph.graphs.workflow import ACCEPT, DEFAULT, OUTCOMES, REJECT, START, Edge, NodeSpec, WorkflowSpec
+
+
+def rewired(*changes: tuple[str, str, str], nodes: dict[str, NodeSpec] | None = None) -> dict[str, object]:
+    """The default with edges (source, outcome) sent elsewhere or added."""
+    edges = {(edge.source, edge.outcome): edge.target for edge in DEFAULT.edges}
+    edges |= {(source, outcome): target for source, outcome, target in changes}
+    return {
+        "nodes": nodes or DEFAULT.nodes,
+        "edges": [Edge(source=source, outcome=outcome, target=target) for (source, outcome), target in edges.items()],
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ([("judge", "pass", "nowhere")], "unknown node"),
+        ([("dialogue", "finished", REJECT)], "'judge' is unreachable"),
+        ([("checker", "proven", REJECT)], "no path leads from 'scenario' to accept"),
+        ([("judge", "pass", ACCEPT), ("judge", "fail", ACCEPT)], "'reviewer' is unreachable"),
+        ([("scenario", "written", "dialogue")], "'judge' can be reached without any 'checker' node before it"),
+        ([("scenario", "failed", ACCEPT)], "accept can be reached without any 'checker' node before it"),
+        ([("scenario", "sideways", REJECT)], "needs one edge for each of"),
+        ([(START, "", "dialogue")], "'dialogue' can be reached without any 'scenario' node before it"),
+        ([(START, "", ACCEPT)], "exactly one edge without an outcome leaves the start"),
+        ([("dialogue", "finished", "dialogue")], "loop without a decision"),
+    ],
+)
+def test_a_broken_graph_is_refused_in_words(changes: list[tuple[str, str, str]], fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        WorkflowSpec.model_validate(rewired(*changes))
+
+
+def test_reserved_names_are_refused() -> None:
+    with pytest.raises(ValidationError, match="reserved names"):
+        WorkflowSpec.model_validate({"nodes": {"accept": NodeSpec(kind="judge")}, "edges": []})
+
+
+def test_a_second_reviewer_is_a_valid_workflow() -> None:
+    nodes = {**DEFAULT.nodes, "second": NodeSpec(kind="reviewer")}
+    spec = WorkflowSpec.model_validate(
+        rewired(
+            ("reviewer", "accept", "second"),
+            ("second", "accept", ACCEPT),
+            ("second", "repair", "dialogue"),
+            ("second", "reject", REJECT),
+            nodes=nodes,
+        )
+    )
+    drawing = pipeline_for(spec).get_graph().draw_mermaid()
+    assert "reviewer -. &nbsp;accept&nbsp; .-> second" in drawing
+    assert spec.digest != DEFAULT.digest
+
+
+def test_compiling_is_cached_by_content() -> None:
+    again = WorkflowSpec.model_validate_json(DEFAULT.model_dump_json())
+    assert pipeline_for(again) is pipeline_for(DEFAULT)
+
+
+targets = st.sampled_from([*DEFAULT.nodes, ACCEPT, REJECT])
+
+
+@given(st.fixed_dictionaries({(e.source, e.outcome): targets for e in DEFAULT.edges if e.source != START}))
+def test_whatever_is_accepted_always_can_end(wiring: dict[tuple[str, str], str]) -> None:
+    """Law: in a valid spec every node reaches the end, and only by a checker and a judge does anything reach accept."""
+    changes = [(source, outcome, target) for (source, outcome), target in wiring.items()]
+    try:
+        spec = WorkflowSpec.model_validate(rewired(*changes))
+    except ValidationError:
+        return
+    for name in spec.nodes:
+        assert reachable(spec, name, without="") & {ACCEPT, REJECT}
+    for kind in ("checker", "judge"):
+        blocked = next(name for name, node in spec.nodes.items() if node.kind == kind)
+        assert ACCEPT not in reachable(spec, spec.entry, without=blocked)
+    assert all(set(spec.targets(name)) == set(OUTCOMES[node.kind]) for name, node in spec.nodes.items())
+
+
+def reachable(spec: WorkflowSpec, start: str, *, without: str) -> set[str]:
+    seen: set[str] = set()
+    waiting = [start]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen and name != without:
+            seen.add(name)
+            waiting += spec.targets(name).values() if name in spec.nodes else []
+    return seen
