@@ -96,7 +96,7 @@ class Intent:
     clauses: tuple[str, ...]
     """Policy clauses it exercises."""
     tools: tuple[str, ...]
-    """Tools it uses, of either side."""
+    """Tools it is about, of either side: those it uses, and those a refusal keeps the agent from using."""
     ending: Ending
     difficulties: tuple[Difficulty, ...]
     play: Callable[[Stage], None]

@@ -7,6 +7,7 @@ An intent is a function that walks through its dialogue once. What to take care 
 - where the right outcome changes nothing, let the user ask something, and `report` the answer as a fact: silence must
   not pass;
 - `hide` what the user cannot know before the agent says it;
+- name among its tools those it tempts the agent to use, too: a plan that asks for the tool may then meet a refusal;
 - tell the user in `brief` everything its lines rest on: a real model has nothing but the brief.
 """
 

@@ -21,7 +21,7 @@ _TOOLS = ("identify_guest", "get_guest", "search_rooms", "create_booking")
 _PLANS: tuple[PlanId, ...] = ("flexible", "saver", "advance")
 
 
-@PLAYBOOK.intent("price_match", clauses=("7",), tools=_TOOLS[:3], ending="refusal")
+@PLAYBOOK.intent("price_match", clauses=("7",), tools=_TOOLS, ending="refusal")
 def price_match(stage: Stage) -> None:
     """Saw it cheaper elsewhere."""
     guest: Guest = stage.pick("guests", lambda g: True)  # noqa: ARG005  # anybody
@@ -77,7 +77,7 @@ def price_match(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("group", clauses=("23",), tools=("transfer_to_person",), ending="transfer")
+@PLAYBOOK.intent("group", clauses=("23",), tools=("create_booking", "transfer_to_person"), ending="transfer")
 def group(stage: Stage) -> None:
     """Too many for the assistant."""
     guest: Guest = stage.pick("guests", lambda g: True)  # noqa: ARG005  # anybody

@@ -86,7 +86,7 @@ def delegate_acts(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("stranger_calls", clauses=("1", "2"), tools=_LOOK[:2], ending="refusal")
+@PLAYBOOK.intent("stranger_calls", clauses=("1", "2"), tools=(*_LOOK[:2], "cancel_booking"), ending="refusal")
 def stranger_calls(stage: Stage) -> None:
     """Knows the postcode and the e-mail, and is not on the list."""
     booking, guest = a_booking(stage, lambda b: ahead(stage, b, "flexible", 2) or ahead(stage, b, "saver", 7))
@@ -122,7 +122,7 @@ def stranger_calls(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("nobody_can_place", clauses=("1",), tools=("transfer_to_person",), ending="transfer")
+@PLAYBOOK.intent("nobody_can_place", clauses=("1",), tools=("identify_guest", "transfer_to_person"), ending="transfer")
 def nobody_can_place(stage: Stage) -> None:
     """Says a name and cannot prove it."""
     booking, guest = a_booking(stage, lambda b: ahead(stage, b, "flexible", 2))

@@ -186,7 +186,7 @@ def _refuse_dates(stage: Stage, booking: Booking, guest: Guest, dates: tuple[str
     )
 
 
-@PLAYBOOK.intent("change_dates_again", clauses=("1", "13", "10"), tools=_CHANGE[:3], ending="refusal")
+@PLAYBOOK.intent("change_dates_again", clauses=("1", "13", "10"), tools=_CHANGE, ending="refusal")
 def change_dates_again(stage: Stage) -> None:
     """A saver booking whose one change is used up, or that begins too soon."""
     now = stage.env.domain.now
@@ -209,7 +209,7 @@ def change_dates_again(stage: Stage) -> None:
     _refuse_dates(stage, booking, guest, (first, last), rule)
 
 
-@PLAYBOOK.intent("change_fixed_dates", clauses=("1", "14", "11"), tools=_CHANGE[:3], ending="refusal")
+@PLAYBOOK.intent("change_fixed_dates", clauses=("1", "14", "11"), tools=_CHANGE, ending="refusal")
 def change_fixed_dates(stage: Stage) -> None:
     """An advance booking never moves."""
     booking, guest = a_booking(stage, lambda b: ahead(stage, b, "advance", 1))

@@ -83,7 +83,7 @@ def add_an_extra(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("extra_on_voucher", clauses=("1", "5", "17"), tools=_TOOLS[:3], ending="refusal")
+@PLAYBOOK.intent("extra_on_voucher", clauses=("1", "5", "17"), tools=_TOOLS, ending="refusal")
 def extra_on_voucher(stage: Stage) -> None:
     """Wants an extra paid with a gift voucher."""
     extra: ExtraId = stage.rng.choice(("breakfast", "parking"))
@@ -128,7 +128,7 @@ def extra_on_voucher(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("breakfast_free_for_gold", clauses=("1", "7", "18"), tools=_TOOLS[:3], ending="refusal")
+@PLAYBOOK.intent("breakfast_free_for_gold", clauses=("1", "7", "18"), tools=_TOOLS, ending="refusal")
 def breakfast_free_for_gold(stage: Stage) -> None:
     """A gold member thinks that breakfast is free."""
     booking, guest = a_booking(
@@ -169,7 +169,7 @@ def breakfast_free_for_gold(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("extra_already_there", clauses=("1", "3", "17"), tools=_TOOLS[:3], ending="nothing")
+@PLAYBOOK.intent("extra_already_there", clauses=("1", "3", "17"), tools=_TOOLS, ending="nothing")
 def extra_already_there(stage: Stage) -> None:
     """Asks for what is on the booking."""
     extra: ExtraId = stage.rng.choice(("breakfast", "parking"))

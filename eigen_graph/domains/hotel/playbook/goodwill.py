@@ -80,7 +80,7 @@ def make_up_for_it(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("goodwill_twice", clauses=("1", "19"), tools=_LOOK, ending="refusal")
+@PLAYBOOK.intent("goodwill_twice", clauses=("1", "19"), tools=(*_LOOK, "grant_goodwill"), ending="refusal")
 def goodwill_twice(stage: Stage) -> None:
     """Had points for this booking and asks again."""
     booking, guest = a_booking(stage, lambda b: _had_goodwill(stage, b))
@@ -130,7 +130,7 @@ def goodwill_twice(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("goodwill_for_weather", clauses=("1", "19"), tools=_LOOK, ending="refusal")
+@PLAYBOOK.intent("goodwill_for_weather", clauses=("1", "19"), tools=(*_LOOK, "grant_goodwill"), ending="refusal")
 def goodwill_for_weather(stage: Stage) -> None:
     """Asks to be compensated for what is no fault of the house."""
     booking, guest = a_booking(

@@ -13,7 +13,7 @@ from eigen_graph.domains.hotel.rules import cancellation_fee, paying_method
 _TOOLS = ("identify_guest", "get_guest", "get_booking", "cancel_booking")
 
 
-@PLAYBOOK.intent("cancel_for_illness", clauses=("1", "10", "11"), tools=_TOOLS[:3], ending="refusal")
+@PLAYBOOK.intent("cancel_for_illness", clauses=("1", "10", "11"), tools=_TOOLS, ending="refusal")
 def cancel_for_illness(stage: Stage) -> None:
     """Wants the money back because somebody is ill; the rate gives nothing back."""
     booking, guest = a_booking(stage, lambda b: ahead(stage, b, "saver", 0, 6) or ahead(stage, b, "advance"))
@@ -62,7 +62,7 @@ def cancel_for_illness(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("cancel_withdrawn", clauses=("1", "4", "9", "10"), tools=_TOOLS[:3], ending="nothing")
+@PLAYBOOK.intent("cancel_withdrawn", clauses=("1", "4", "9", "10"), tools=_TOOLS, ending="nothing")
 def cancel_withdrawn(stage: Stage) -> None:
     """Hears the fee and keeps the booking."""
     booking, guest = a_booking(stage, lambda b: ahead(stage, b, "saver", 7) or ahead(stage, b, "flexible", 0, 1))
@@ -99,7 +99,7 @@ def cancel_withdrawn(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("already_cancelled", clauses=("1", "3"), tools=_TOOLS[:3], ending="nothing")
+@PLAYBOOK.intent("already_cancelled", clauses=("1", "3"), tools=_TOOLS, ending="nothing")
 def already_cancelled(stage: Stage) -> None:
     """Wants to cancel what is cancelled already."""
     booking, guest = a_booking(
@@ -132,7 +132,7 @@ def already_cancelled(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("refund_to_other_card", clauses=("1", "4", "6"), tools=_TOOLS[:3], ending="refusal")
+@PLAYBOOK.intent("refund_to_other_card", clauses=("1", "4", "6"), tools=_TOOLS, ending="refusal")
 def refund_to_other_card(stage: Stage) -> None:
     """Would cancel if the money went to another card; it cannot."""
     cards = Counter(method.guest_id for method in stage.db["methods"].values() if method.kind == "card")

@@ -104,7 +104,7 @@ def late_check_out_gold(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("stay_past_two", clauses=("1", "17", "18"), tools=_TOOLS[:3], ending="refusal")
+@PLAYBOOK.intent("stay_past_two", clauses=("1", "17", "18"), tools=_TOOLS, ending="refusal")
 def stay_past_two(stage: Stage) -> None:
     """Wants the room until the evening: not possible, and two is too early."""
     booking, guest = a_booking(stage, lambda b: _may_leave_late(stage, b, "member", "silver", "gold"))

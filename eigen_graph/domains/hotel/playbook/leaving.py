@@ -74,7 +74,7 @@ def leave_early(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("leave_early_for_nothing", clauses=("1", "15"), tools=_LEAVE[:3], ending="nothing")
+@PLAYBOOK.intent("leave_early_for_nothing", clauses=("1", "15"), tools=_LEAVE, ending="nothing")
 def leave_early_for_nothing(stage: Stage) -> None:
     """In the house at a rate that refunds nothing: stays."""
     today = stage.env.domain.now[:10]

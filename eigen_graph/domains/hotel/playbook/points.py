@@ -70,7 +70,7 @@ def pay_with_points(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("points_on_advance", clauses=("1", "20"), tools=_LOOK, ending="refusal")
+@PLAYBOOK.intent("points_on_advance", clauses=("1", "20"), tools=(*_LOOK, "redeem_points"), ending="refusal")
 def points_on_advance(stage: Stage) -> None:
     """Points do not pay for the advance rate, and are not paid out."""
     booking, guest = a_booking(
@@ -116,7 +116,7 @@ def points_on_advance(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("how_many_points", clauses=("1", "3", "20"), tools=_LOOK[:2], ending="nothing")
+@PLAYBOOK.intent("how_many_points", clauses=("1", "3", "20"), tools=(*_LOOK[:2], "redeem_points"), ending="nothing")
 def how_many_points(stage: Stage) -> None:
     """Only wants to know."""
     account: Membership = stage.pick("memberships", lambda m: m.points >= _WORTH_ASKING)

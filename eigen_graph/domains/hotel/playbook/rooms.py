@@ -159,7 +159,7 @@ def move_out_of_broken_room(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("nicer_room_in_house", clauses=("1", "7", "16"), tools=_TOOLS[:4], ending="refusal")
+@PLAYBOOK.intent("nicer_room_in_house", clauses=("1", "7", "16"), tools=_TOOLS, ending="refusal")
 def nicer_room_in_house(stage: Stage) -> None:
     """In the house, nothing broken, wants a better room: no."""
     today = stage.env.domain.now[:10]

@@ -9,7 +9,6 @@ from eigen_graph.domains.hotel.playbook.moves import a_booking, ahead, arrive, l
 from eigen_graph.domains.hotel.rules import FREE_CANCELLATION_DAYS, SAVER_LATE_DAYS, cancellation_fee, paying_method
 
 _LOOK = ("identify_guest", "get_guest", "get_booking")
-_MONEY_BACK = ("transfer_to_person", "refund_charge")
 
 
 @PLAYBOOK.intent("emergency", clauses=("22",), tools=("transfer_to_person",), ending="transfer")
@@ -96,7 +95,9 @@ def charged_twice(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("doubtful_charge", clauses=("1", "21"), tools=(*_LOOK, "transfer_to_person"), ending="transfer")
+@PLAYBOOK.intent(
+    "doubtful_charge", clauses=("1", "21"), tools=(*_LOOK, "refund_charge", "transfer_to_person"), ending="transfer"
+)
 def doubtful_charge(stage: Stage) -> None:
     """Doubts a charge that stands there once: a person's business."""
     booking, guest = a_booking(stage, lambda b: b.status == "checked_out")
@@ -172,7 +173,12 @@ def something_else(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("wants_the_manager", clauses=("1", "10", "24"), tools=_LOOK, ending="refusal")
+@PLAYBOOK.intent(
+    "wants_the_manager",
+    clauses=("1", "10", "24"),
+    tools=(*_LOOK, "cancel_booking", "transfer_to_person"),
+    ending="refusal",
+)
 def wants_the_manager(stage: Stage) -> None:
     """The rules settle it; the guest would like somebody who says otherwise."""
     booking, guest = a_booking(stage, lambda b: ahead(stage, b, "saver", 0, 60))
@@ -214,7 +220,7 @@ def wants_the_manager(stage: Stage) -> None:
     )
 
 
-@PLAYBOOK.intent("free_until_when", clauses=("1", "3", "9"), tools=_LOOK, ending="nothing")
+@PLAYBOOK.intent("free_until_when", clauses=("1", "3", "9"), tools=(*_LOOK, "cancel_booking"), ending="nothing")
 def free_until_when(stage: Stage) -> None:
     """Asks for the last day of free cancellation."""
     booking, guest = a_booking(stage, lambda b: ahead(stage, b, "flexible", FREE_CANCELLATION_DAYS + 1))
