@@ -24,9 +24,10 @@ if TYPE_CHECKING:
 
 OUTAGE_AFTER = 8
 """Failures in a row, over all scenes, after which a server counts as gone."""
-_NONSENSE_TRIES = 3
-_NONSENSE_WAIT = 0.2
+_NONSENSE_WAITS = (0.3, 1.0)
+"""Seconds before an answer that was no chat completion is asked for again."""
 _PATIENCE = 60.0
+"""Seconds that a call may take beyond all its tries, for the waits between them."""
 
 
 class Player:
@@ -119,9 +120,11 @@ class Player:
         if self.deterministic:
             return bound(await self.chat.ainvoke(list(messages), config, eigen=metadata, **options))
         self._require_server()
-        model, options = self._bound(metadata, options)
+        model, given = self._bound(metadata, options)
         try:
-            reply = await self._patiently(model, list(messages), config, options)
+            reply = bound(
+                await self._patiently(model, list(messages), config, given), spelled=bool(options.get("tools"))
+            )
         except Exception as error:
             problem = translate(error, model=self.label, server=self.server)
             # A context that is too long is this scene's own; any other refusal is likely to befall every scene.
@@ -174,22 +177,22 @@ class Player:
 
     async def _patiently(
         self, model: Runnable[Any, AIMessage], messages: list[BaseMessage], config: Any, options: Mapping[str, Any]
-    ) -> AIMessage:
+    ) -> BaseMessage:
         """The reply; an answer that is no chat completion is asked for again, and nothing lasts for ever."""
-        for left in reversed(range(_NONSENSE_TRIES)):
+        waits = iter(_NONSENSE_WAITS)
+        while True:
             try:
                 async with asyncio.timeout(self._patience):
-                    reply = await model.ainvoke(messages, config, **options)
-                    return bound(reply, spelled=bool(options.get("tools")))
+                    return await model.ainvoke(messages, config, **options)
             except Exception as error:
-                if not left or not is_nonsense(error):
+                wait = next(waits, None)
+                if wait is None or not is_nonsense(error):
                     raise
-            await asyncio.sleep(_NONSENSE_WAIT * 2 ** (_NONSENSE_TRIES - left))
-        raise AssertionError
+            await asyncio.sleep(wait)
 
     @property
     def _patience(self) -> float | None:
         """Seconds for a call with all its retries: the client's own timeout is between bytes, not in all."""
         if self._endpoint is None:
             return None
-        return self._endpoint.timeout * (self._endpoint.max_retries + 1) + _PATIENCE
+        return (self._endpoint.timeout + 10) * (self._endpoint.max_retries + 1) + _PATIENCE

@@ -22,16 +22,13 @@ def play(part: Part) -> Line:
     if submitted and not str(part.messages[-1].content).startswith("Error"):
         return Line("The task is submitted.")
     fault = None if submitted else part.fault("writing")
-    draft = _worked_in(_draft(case), fault)
+    draft = submission(case, fault)
     return Line(call=Action(name=SUBMIT, arguments=draft), broken=fault is not None and fault.kind == "malformed_json")
 
 
-def _draft(case: Case) -> dict[str, Any]:
-    return TaskDraft.from_case(case).model_dump(mode="json")
-
-
-def _worked_in(draft: dict[str, Any], fault: Fault | None) -> dict[str, Any]:
-    """The submission with a writer's fault in it."""
+def submission(case: Case, fault: Fault | None = None) -> dict[str, Any]:
+    """The arguments of `submit_task` for a case, with a writer's fault worked in."""
+    draft = TaskDraft.from_case(case).model_dump(mode="json")
     if fault is None:
         return draft
     actions = list(draft["actions"])
