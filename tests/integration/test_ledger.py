@@ -1,63 +1,19 @@
-"""The ledger under the worst days: killed processes, two writers, full disks, other versions."""
+"""What the ledger keeps, counts and streams; disks that fill up, waiters that go away, other versions."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import os
 import random
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ledger_rows import Call, plan, row
 
 from eigen_graph.core import EigenGraphError
-from eigen_graph.runs import (
-    Attempt,
-    Cell,
-    InstanceRow,
-    Ledger,
-    LedgerError,
-    LedgerReader,
-    PlanRow,
-    RunFolder,
-    RunLockedError,
-    instance_id,
-)
-
-
-@dataclass
-class Call:
-    key: str
-    scene: str
-    role: str = "agent"
-    model: str = "scripted"
-    input_tokens: int = 100
-    output_tokens: int = 10
-    cost_usd: float | None = 0.25
-    seconds: float = 0.5
-    reply: dict[str, Any] = field(default_factory=lambda: {"content": "hi"})
-
-
-def row(index: int, generation: int = 0, **fields: Any) -> InstanceRow:
-    fields = {"fate": "accepted", "stage": "reviewer", "agent_system": "The policy.", **fields}
-    return InstanceRow(
-        id=instance_id(generation, index), generation=generation, index=index, plan_id=f"p{index}", **fields
-    )
-
-
-def plan(index: int, clause: str = "1", tools: tuple[str, ...] = ("book",), difficulty: str = "easy") -> PlanRow:
-    return PlanRow(
-        id=f"p{index}", generation=0, index=index, clause=clause, tools=tools, difficulty=difficulty, persona="terse"
-    )
-
+from eigen_graph.runs import Attempt, Cell, Ledger, LedgerError, LedgerReader, instance_id
 
 FULL = row(
     7,
@@ -292,144 +248,3 @@ async def test_an_interrupted_run_equals_an_uninterrupted_one(tmp_path: Path):
     whole = await run(tmp_path / "whole", ())
     assert len(whole) == 90
     assert await run(tmp_path / "cut", (4, 11, 12)) == whole
-
-
-WRITER = """
-import asyncio, sys
-from eigen_graph.runs import Ledger, InstanceRow, instance_id
-from types import SimpleNamespace as Call
-
-async def main(path, first):
-    async with Ledger(path) as ledger:
-        print("open", flush=True)
-        async def one(i):
-            name = instance_id(0, i)
-            for n in range(2):
-                await ledger.record(Call(key=f"{i}/{n}", scene=name, role="agent", model="m", input_tokens=1,
-                                         output_tokens=1, cost_usd=1.0, seconds=0.0, reply={"n": n}))
-                print("reply", f"{i}/{n}", flush=True)
-            await ledger.add_instance(InstanceRow(id=name, generation=0, index=i, plan_id="p", fate="accepted",
-                                                  stage="reviewer", trajectory={"messages": ["x" * 3000]}))
-            print("row", name, flush=True)
-        todo = iter(i for i in range(first, 10**6))
-        async def worker():
-            for i in todo:
-                if instance_id(0, i) not in ledger.finished_ids():
-                    await one(i)
-        await asyncio.gather(*(worker() for _ in range(16)))
-
-asyncio.run(main(sys.argv[1], int(sys.argv[2])))
-"""
-
-
-def test_kill_minus_nine_loses_nothing_that_was_awaited(tmp_path: Path):
-    path, rng = tmp_path / "l.sqlite", random.Random(7)
-    rows: set[str] = set()
-    replies: set[str] = set()
-    for life in range(8):
-        process = subprocess.Popen(
-            [sys.executable, "-c", WRITER, str(path), str(life)], stdout=subprocess.PIPE, text=True
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
-        time.sleep(rng.uniform(0.0, 0.15))
-        process.send_signal(signal.SIGKILL)
-        for line in process.stdout:
-            if line.endswith("\n"):
-                kind, name = line.split()
-                (rows if kind == "row" else replies).add(name)
-        process.stdout.close()
-        process.wait()
-        with LedgerReader(path) as reader:
-            assert rows <= reader.finished_ids()
-            found = [row.id for row in reader.instances()]
-            assert found == sorted(set(found))
-            counted = {f"{usage['instance']}": usage["calls"] for usage in reader.usage()}
-            assert counted == dict.fromkeys(found, 2)  # every finished instance's two calls, once
-            spent = reader.spent()
-            assert spent.cost_usd == spent.calls
-            assert spent.calls >= len(replies)
-    assert rows
-    with closing(sqlite3.connect(path)) as db:
-        assert db.execute("pragma integrity_check").fetchone() == ("ok",)
-
-
-def test_two_processes_cannot_write_one_ledger(tmp_path: Path):
-    path = tmp_path / "l.sqlite"
-    with subprocess.Popen([sys.executable, "-c", WRITER, str(path), "0"], stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "open\n"
-        message = rf"being written by another process \(pid {process.pid}\): wait for it to end, or stop it and resume"
-        with pytest.raises(RunLockedError, match=message):
-            Ledger(path)
-        with LedgerReader(path) as reader:  # reading goes on
-            assert reader.counts().rejected == 0
-        process.kill()
-    Ledger(path).close()  # the system let go of the lock
-
-
-async def test_a_ledger_open_in_this_process_is_locked_too(tmp_path: Path):
-    async with Ledger(tmp_path / "l.sqlite"):
-        with pytest.raises(RunLockedError, match=f"pid {os.getpid()}"):
-            Ledger(tmp_path / "l.sqlite")
-    Ledger(tmp_path / "l.sqlite").close()
-
-
-def test_a_run_folder_remembers_what_was_asked_for(tmp_path: Path):
-    settings = {"count": 40, "model": "scripted", "seed": 0}
-    made = RunFolder.create(tmp_path / "a" / "run", settings, domain="hotel", database="d1")
-    found = RunFolder.open(tmp_path / "a" / "run")
-    assert found == made
-    assert (found.info.domain, found.info.database, found.info.settings) == ("hotel", "d1", settings)
-    found.require({**settings, "concurrency": 4}, free=("concurrency",))
-    with pytest.raises(EigenGraphError, match=r'begun with model "scripted", not "openai:x": resume it without'):
-        found.require({"model": "openai:x"})
-    with pytest.raises(EigenGraphError, match="begun with limit not set, not 3"):
-        found.require({"limit": 3})
-    with found.ledger(), found.reader() as reader:
-        assert reader.counts().total == 0
-
-
-def test_a_run_folder_says_what_is_in_its_way(tmp_path: Path):
-    RunFolder.create(tmp_path / "run", {})
-    with pytest.raises(EigenGraphError, match="holds a run already: resume it, or choose another folder"):
-        RunFolder.create(tmp_path / "run", {})
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "thesis.tex").touch()
-    with pytest.raises(EigenGraphError, match=r"is no run folder but holds 'thesis.tex'"):
-        RunFolder.create(tmp_path / "other", {})
-    with pytest.raises(EigenGraphError, match="is no folder"):
-        RunFolder.create(tmp_path / "other" / "thesis.tex", {})
-    with pytest.raises(EigenGraphError, match="is no folder"):
-        RunFolder.create(tmp_path / "other" / "thesis.tex" / "run", {})
-    with pytest.raises(EigenGraphError, match="cannot write to /proc/self/run"):
-        RunFolder.create("/proc/self/run", {})
-    for nowhere in ("nowhere", "other", "other/thesis.tex"):
-        with pytest.raises(EigenGraphError, match="there is no run in"):
-            RunFolder.open(tmp_path / nowhere)
-
-
-def test_a_bad_start_does_not_spoil_a_folder(tmp_path: Path):
-    for name in ("run.json.part", "ledger.sqlite.lock", "ledger.sqlite.pid"):
-        (tmp_path / name).touch()
-    assert RunFolder.create(tmp_path, {}) == RunFolder.open(tmp_path)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        (
-            '{"format": 2, "eigen_graph": "9.1"}',
-            r"has format 2, .* reads format 1: use eigen_graph 9\.1, which made it",
-        ),
-        ("[]", "has format None"),
-        ('{"format": 1', "cannot read"),
-        ('{"format": 1, "created": "now"}', "is damaged: domain is wrong"),
-    ],
-)
-def test_run_folders_that_cannot_be_read(tmp_path: Path, text: str, message: str):
-    (tmp_path / "run.json").write_text(text)
-    with pytest.raises(EigenGraphError, match=message) as caught:
-        RunFolder.open(tmp_path)
-    assert "\n" not in str(caught.value)
-    assert json.loads(json.dumps(str(caught.value)))

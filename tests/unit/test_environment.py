@@ -7,169 +7,22 @@ import time
 from typing import Any
 
 import pytest
+from house import HOUSE, ask, look
 from hypothesis import given
 from hypothesis import strategies as st
-from langchain_core.tools import BaseTool, StructuredTool, ToolException
-from langgraph.prebuilt import ToolRuntime
-from pydantic import BaseModel, Field
+from langchain_core.tools import StructuredTool
 
 from eigen_graph.core import (
-    Assertion,
     Database,
     Domain,
     EigenGraphError,
     Environment,
     Policy,
-    Record,
     Setup,
     Side,
-    Task,
     ToolCall,
-    ToolError,
     UnknownNameError,
-    World,
-    domain_tool,
 )
-
-Runtime = ToolRuntime[World, Any]
-
-
-class Door(Record):
-    open: bool = False
-    opened: int = 0
-
-
-class Bell(Record):
-    ringing: bool = False
-
-
-@domain_tool(writes=True)
-def open_door(door_id: str, runtime: Runtime, times: int = 1) -> dict[str, Any]:
-    """Open a door.
-
-    Args:
-        door_id: Which.
-        times: How often.
-    """
-    door = runtime.context.db["doors"].update(door_id, open=True, opened=times)
-    return {"door": door, "at": runtime.context.now, "notes": ("a", {1: None})}
-
-
-@domain_tool(writes=True)
-def slam(door_id: str, how: str, runtime: Runtime) -> Any:
-    """Write first, then fail in one of many ways.
-
-    Args:
-        door_id: Which.
-        how: In which.
-    """
-    runtime.context.db["doors"].update(door_id, open=True)
-    runtime.context.db["doors"].put("new", Door())
-    runtime.context.db["doors"].remove("D2")
-    if how == "huge":
-        return "x" * 5000
-    if how == "object":
-        return object()
-    if how == "circle":
-        circle: list[Any] = []
-        circle.append(circle)
-        return circle
-    errors: dict[str, Exception] = {
-        "refuse": ToolError("the door is painted shut"),
-        "key": KeyError("D9"),
-        "bug": ZeroDivisionError("division by zero"),
-        "memory": MemoryError("all of it"),
-        "long": ValueError("y" * 5000),
-        "sync": RuntimeError("unused"),
-    }
-    if how != "sync":
-        raise errors[how]
-    runtime.context.db["doors"].update("D1", opened=99)
-    return "slammed"
-
-
-@domain_tool(writes=False)
-def look(runtime: Runtime) -> list[str]:
-    """Look at the doors."""
-    return sorted(key for key, door in runtime.context.db["doors"].items() if door.open)
-
-
-@domain_tool(writes=True)
-def ring(runtime: Runtime) -> str:
-    """Ring the bell."""
-    runtime.context.db["bells"].update("B", ringing=True)
-    return "rrr"
-
-
-class Answer(BaseModel):
-    """Arguments of a foreign tool."""
-
-    question: str
-
-
-class Oracle(BaseTool):
-    """A foreign tool: a BaseTool of its own, with no bare function."""
-
-    name: str = "oracle"
-    description: str = "Ask."
-    args_schema: type[BaseModel] = Answer
-    metadata: dict[str, Any] | None = Field(default_factory=lambda: {"writes": False})
-
-    def _run(self, question: str) -> str:
-        if question == "why":
-            raise ToolException("nobody knows")
-        return f"{question}: yes"
-
-
-class Locksmith(BaseTool):
-    """A foreign tool that asks for its world as the others do."""
-
-    name: str = "locksmith"
-    description: str = "Open everything."
-    metadata: dict[str, Any] | None = Field(default_factory=lambda: {"writes": True})
-
-    def _run(self, runtime: Runtime) -> str:
-        for key in runtime.context.db["doors"]:
-            runtime.context.db["doors"].update(key, open=True)
-        return "done"
-
-
-def sync(agent_db: Database, user_db: Database) -> None:
-    """The bell rings when the first door opens; a door opened too often breaks everything."""
-    if agent_db["doors"]["D1"].opened == 99:
-        raise RuntimeError("the house fell down")
-    if agent_db["doors"]["D1"].open:
-        user_db["bells"].update("B", ringing=True)
-
-
-def lock(db: Database, door_id: str) -> None:
-    db["doors"].update(door_id.upper(), open=False, opened=7)
-
-
-def is_open(db: Database, door_id: str) -> bool:
-    return bool(db["doors"][door_id.upper()].open) if door_id != "odd" else "yes"  # type: ignore[return-value]  # on purpose
-
-
-HOUSE = Domain(
-    name="house",
-    policy=Policy("1. Knock."),
-    agent=Side(
-        Database({"doors": Door}, {"doors": {"D1": Door(), "D2": Door()}}),
-        (open_door, slam, look, Oracle(), Locksmith()),
-        setups={"lock": lock},
-        assertions={"is_open": is_open},
-    ),
-    user=Side(Database({"bells": Bell}, {"bells": {"B": Bell()}}), (ring,)),
-    sync=sync,
-    now="2025-01-01T00:00:00",
-    max_result_chars=1000,
-)
-
-
-def ask(env: Environment, name: str, arguments: Any, actor: Any = "assistant") -> tuple[str, bool]:
-    message = env.execute({"name": name, "args": arguments, "id": "c1", "type": "tool_call"}, actor)
-    assert message.tool_call_id == "c1"
-    return message.text, message.status == "error"
 
 
 def test_a_call_changes_this_environment_alone():
@@ -318,85 +171,9 @@ def test_a_user_without_a_side_has_no_tools():
         env.prepare(Setup(env_type="user", func_name="x"))
 
 
-def setup(name: str, actor: str = "assistant", **arguments: Any) -> dict[str, Any]:
-    return {"env_type": actor, "func_name": name, "arguments": arguments}
-
-
-def prepared(*setups: dict[str, Any], data: Any = None) -> Environment:
-    state = {"initialization_actions": list(setups), "initialization_data": data}
-    return Environment(HOUSE, Task.from_json({"id": "t", "initial_state": state}))
-
-
-def test_a_task_begins_with_its_initial_state():
-    env = prepared(
-        setup("lock", door_id="d2"),
-        setup("open_door", door_id="D1"),
-        setup("ring", "user"),
-        data={"agent_data": {"doors": {"D3": {"open": True}}}, "user_data": {"bells": {"C": {}}}},
-    )
-    assert env.agent_db["doors"]["D2"].opened == 7
-    assert env.agent_db["doors"]["D1"].open
-    assert env.agent_db["doors"]["D3"].open
-    assert env.user_db is not None
-    assert env.user_db["bells"]["B"].ringing
-    assert "C" in env.user_db["bells"]
-    assert "D3" not in HOUSE.agent.database["doors"]
-
-
-@pytest.mark.parametrize(
-    ("step", "error", "message"),
-    [
-        (setup("melt"), UnknownNameError, "no initial action 'melt' on the assistant side; known: lock, open_door"),
-        (setup("lock"), ToolError, "initial action lock: TypeError"),
-        (setup("lock", door_id="D9"), ToolError, "initial action lock: nothing is stored under 'D9'"),
-        (setup("lock", door_id=None), ToolError, "initial action lock: AttributeError"),
-        (setup("lock", door_id="D1", db=1), ToolError, "initial action lock: TypeError"),
-        (setup("open_door", door_id="D9"), ToolError, "initial action open_door: Error: nothing is stored"),
-    ],
-)
-def test_an_initial_state_that_cannot_be_says_why(step: dict[str, Any], error: type[Exception], message: str):
-    with pytest.raises(error, match=message):
-        prepared(step)
-
-
-@pytest.mark.parametrize(
-    ("data", "error", "message"),
-    [
-        ({"agent_data": {"windows": {}}}, UnknownNameError, "no table 'windows'"),
-        (
-            {"agent_data": {"doors": {"D1": {"open": "perhaps"}}}},
-            ToolError,
-            "initial data: doors: open: Input should be",
-        ),
-        ({"agent_data": {"doors": ["D1"]}}, ToolError, "initial data: doors: "),
-        ({"agent_data": "all"}, ToolError, "initial data: "),
-    ],
-)
-def test_initial_data_that_does_not_fit_says_why(data: Any, error: type[Exception], message: str):
-    with pytest.raises(error, match=message):
-        prepared(data=data)
-
-
-def test_assertions_hold_or_not_and_never_pass_by_accident():
-    env = prepared(setup("open_door", door_id="D1"))
-
-    def claim(func_name: str, *, value: bool = True, **arguments: Any) -> Assertion:
-        return Assertion(env_type="assistant", func_name=func_name, arguments=arguments, assert_value=value)
-
-    assert env.holds(claim("is_open", door_id="D1"))
-    assert not env.holds(claim("is_open", door_id="D2"))
-    assert env.holds(claim("is_open", value=False, door_id="D2"))
-    with pytest.raises(UnknownNameError, match="no assertion 'is_shut' on the assistant side; known: is_open"):
-        env.holds(claim("is_shut"))
-    for arguments in ({}, {"door_id": "D9"}, {"door_id": None}, {"door_id": "D1", "db": 0}):
-        with pytest.raises(ToolError, match="assertion is_open: "):
-            env.holds(claim("is_open", **arguments))
-    with pytest.raises(ToolError, match="answered 'yes', which is no bool"):
-        env.holds(claim("is_open", door_id="odd"))
-
-
 def test_a_fork_goes_its_own_way():
-    env = prepared(setup("open_door", door_id="D1"))
+    env = Environment(HOUSE)
+    ask(env, "open_door", {"door_id": "D1"})
     twin = env.fork()
     assert twin.same_as(env)
     ask(twin, "open_door", {"door_id": "D2"})
