@@ -3,6 +3,7 @@
 from eigen_graph.checkers.blame import Attribution, attribute
 from eigen_graph.checkers.checker import Checker, build_checker, database_digest
 from eigen_graph.checkers.criteria import CRITERIA
+from eigen_graph.checkers.facts import says
 from eigen_graph.checkers.gold import gold_trajectory
 from eigen_graph.checkers.proof import Mutant, Proof, Variant, prove
 from eigen_graph.checkers.tau2_criteria import TAU2_BASES
@@ -24,4 +25,5 @@ __all__ = [
     "database_digest",
     "gold_trajectory",
     "prove",
+    "says",
 ]

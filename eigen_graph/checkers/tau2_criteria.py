@@ -73,7 +73,7 @@ def communicate(evidence: Evidence) -> Part:
 @criterion("NL_ASSERTION")
 def nl_assertion(evidence: Evidence) -> Part:
     """Statements about the dialogue that a language model would have to judge: passed only when there are none."""
-    count = len((evidence.task.criteria.model_extra or {}).get("nl_assertions") or ())
+    count = len(evidence.task.criteria.nl_assertions or ())
     if not count:
         return Part(name="NL_ASSERTION", passed=True)
     return Part(name="NL_ASSERTION", passed=None, reason=f"{count} statements that need a language model to judge")
