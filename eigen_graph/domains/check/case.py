@@ -25,7 +25,7 @@ def check_case(domain: Domain, case: Case) -> Iterator[Finding]:
         yield error(where, f"its own solution fails: {failure}", "act only what the tools allow")
         return
     yield from _check_outcome(domain, case, start, env, where)
-    yield from _check_end(domain, case, env, where)
+    yield from _check_end(domain, case, start, env, where)
     yield from _check_proofs(domain, case, task, env, where)
     yield from _check_turns(case, where)
     yield from _check_procedure(domain, case, where)
@@ -62,9 +62,10 @@ def _check_outcome(domain: Domain, case: Case, start: Environment, env: Environm
         )
 
 
-def _check_end(domain: Domain, case: Case, env: Environment, where: str) -> Iterator[Finding]:
-    for finding in check_invariants(domain, env.agent_db, env.user_db, where):
-        yield error(where, f"leaves behind: {finding.what}", finding.mend)
+def _check_end(domain: Domain, case: Case, start: Environment, env: Environment, where: str) -> Iterator[Finding]:
+    if not env.same_as(start):
+        for finding in check_invariants(domain, env.agent_db, env.user_db, where):
+            yield error(where, f"leaves behind: {finding.what}", finding.mend)
     settled = env.fork()
     settled.sync()
     if not settled.same_as(env):

@@ -54,13 +54,18 @@ def repriced(booking: Booking, nights: int, catalogue: Mapping[str, Extra]) -> t
     )
 
 
+def taken(db: Database, check_in: str, check_out: str, *, besides: str = "") -> frozenset[str]:
+    """Rooms that somebody has on a night of the stay, other than by the booking `besides`."""
+    return frozenset(
+        booking.room_id
+        for booking in db["bookings"].values()
+        if booking.check_in < check_out
+        and check_in < booking.check_out
+        and booking.status in {"confirmed", "checked_in"}
+        and booking.booking_id != besides
+    )
+
+
 def is_free(db: Database, room_id: str, check_in: str, check_out: str, *, besides: str = "") -> bool:
     """Nobody else has the room on any night of the stay."""
-    return not any(
-        booking.room_id == room_id
-        and booking.status in {"confirmed", "checked_in"}
-        and booking.check_in < check_out
-        and check_in < booking.check_out
-        and booking.booking_id != besides
-        for booking in db["bookings"].values()
-    )
+    return room_id not in taken(db, check_in, check_out, besides=besides)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from itertools import pairwise
+from typing import Final
 
 from eigen_graph.core import Database
 from eigen_graph.domains.hotel.arithmetic import euros, nights_between, owed
@@ -11,33 +12,32 @@ from eigen_graph.domains.hotel.records import Booking
 from eigen_graph.domains.hotel.rules import NOW
 
 _CENT = 0.005
+_LINKS: Final[dict[str, tuple[str, dict[str, str]]]] = {
+    "guests": ("guest_id", {}),
+    "memberships": ("guest_id", {"guest_id": "guests"}),
+    "methods": ("method_id", {"guest_id": "guests"}),
+    "rooms": ("room_id", {}),
+    "bookings": ("booking_id", {"guest_id": "guests", "room_id": "rooms", "plan": "plans"}),
+    "payments": ("payment_id", {"booking_id": "bookings", "method_id": "methods"}),
+    "goodwill": ("goodwill_id", {"booking_id": "bookings"}),
+    "transfers": ("transfer_id", {}),
+}
+"""Each table's own id, and what its other fields point at."""
 
 
 def references(db: Database, _user: Database | None = None) -> list[str]:
     """Every record stands under its own id, and what it points at exists."""
     wrong = []
-    keys = {"guests": "guest_id", "memberships": "guest_id", "methods": "method_id", "rooms": "room_id"}
-    keys |= {"bookings": "booking_id", "payments": "payment_id", "goodwill": "goodwill_id"}
-    for table, field in keys.items():
-        wrong += [
-            f"{table} {key!r} calls itself otherwise" for key, row in db[table].items() if getattr(row, field) != key
-        ]
-    pointers = [
-        ("memberships", "guest_id", "guests"),
-        ("methods", "guest_id", "guests"),
-        ("bookings", "guest_id", "guests"),
-        ("bookings", "room_id", "rooms"),
-        ("bookings", "plan", "plans"),
-        ("payments", "booking_id", "bookings"),
-        ("payments", "method_id", "methods"),
-        ("goodwill", "booking_id", "bookings"),
-    ]
-    for table, field, target in pointers:
-        wrong += [
-            f"{table} {key!r} points at {target} {getattr(row, field)!r}, which is not there"
-            for key, row in db[table].items()
-            if getattr(row, field) not in db[target]
-        ]
+    for table, (own, pointers) in _LINKS.items():
+        targets = [(field, db[target], target) for field, target in pointers.items()]
+        for key, row in db[table].items():
+            if getattr(row, own) != key:
+                wrong.append(f"{table} {key!r} calls itself {getattr(row, own)!r}")
+            wrong += [
+                f"{table} {key!r} points at {name} {getattr(row, field)!r}, which is not there"
+                for field, target, name in targets
+                if getattr(row, field) not in target
+            ]
     wrong += [f"guest {key!r} has no membership" for key in db["guests"] if key not in db["memberships"]]
     return wrong
 

@@ -24,7 +24,7 @@ _TOOLS = ("identify_guest", "get_guest", "search_rooms", "create_booking")
 _PLANS: tuple[PlanId, ...] = ("flexible", "saver", "advance")
 _PLAN_WISHES: dict[PlanId, str] = {
     "flexible": "the flexible rate, in case something comes up",
-    "saver": "the saver rate",
+    "saver": "the saver rate, as before",
     "advance": "the cheapest rate; I'm sure we are coming",
 }
 
@@ -72,13 +72,13 @@ def book_the_same_room(stage: Stage) -> None:
         first, last = shift(first, 45), shift(last, 45)
     plan = stage.rng.choice(_PLANS)
     card = a_card(stage, guest)
+    people = "One adult" if past.adults == 1 else f"{past.adults} adults"
     arrive(
         stage,
         guest,
         f"I was in room {room.room_id} not long ago and want it again, from {spoken(first)} to {spoken(last)}.",
-        f"Is room {room.room_id} to be had from {spoken(first)} until {spoken(last)}? There would be "
-        f"{past.adults} of us.",
-        f"I'd like to book room {room.room_id} once more: {spoken(first)} to {spoken(last)}, {past.adults} adults.",
+        f"Is room {room.room_id} to be had from {spoken(first)} until {spoken(last)}? There would be {people} again.",
+        f"I'd like to book room {room.room_id} once more: {spoken(first)} to {spoken(last)}, {people.lower()}.",
     )
     stage.agent(
         "Good to have you back. How many adults will you be, which rate would you like (flexible, saver or advance), "
@@ -86,8 +86,8 @@ def book_the_same_room(stage: Stage) -> None:
         "With pleasure. For how many adults, at which rate (flexible, saver, advance), and on which of your cards?",
     )
     stage.user(
-        f"{past.adults} in all, {_PLAN_WISHES[plan]}. My {card.label}, please.",
-        f"I'd take {_PLAN_WISHES[plan]}. We are {past.adults}, and you can charge the {card.label}.",
+        f"{people}, and {_PLAN_WISHES[plan]}. My {card.label}, please.",
+        f"I'd take {_PLAN_WISHES[plan]}. {people}; you can charge the {card.label}.",
     )
     look_for_rooms(
         stage,
@@ -122,10 +122,10 @@ def book_the_same_room(stage: Stage) -> None:
     stage.close()
     stage.brief(
         reason=f"You want to book room {room.room_id} again, from {first} to {last}.",
-        known=who(guest, None, f"There are {past.adults} adults. You pay with your {card.label}."),
+        known=who(guest, None, f"Who comes: {people.lower()}. You pay with your {card.label}."),
         unknown="You do not know whether it is free or what it costs, nor the number of the new booking.",
-        behave=f"Say what you want when you are asked: {_PLAN_WISHES[plan]} (the {plan} rate). Agree to the price."
-        + more.replace(made.booking_id, "the new booking"),
+        behave=f"Say what you want when you are asked: {_PLAN_WISHES[plan]} (the {plan} rate). Agree to the price. Ask "
+        f"for the number of the new booking unless you are told." + more.replace(made.booking_id, "the new booking"),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from eigen_graph.core import Stage
 from eigen_graph.domains.hotel.arithmetic import euros
 from eigen_graph.domains.hotel.playbook.book import PLAYBOOK
-from eigen_graph.domains.hotel.playbook.moves import a_booking, ahead, arrive, label_of, money, spoken, who
+from eigen_graph.domains.hotel.playbook.moves import a_booking, ahead, amounts, arrive, label_of, money, spoken, who
 from eigen_graph.domains.hotel.records import Booking, Guest
 from eigen_graph.domains.hotel.rules import cancellation_fee, just_made, paying_method
 
@@ -17,7 +17,7 @@ def _cancel(stage: Stage, booking: Booking, guest: Guest, why: str) -> None:
     fee = cancellation_fee(booking, stage.env.domain.now)
     refund, method = euros(booking.total - fee), paying_method(stage.db, booking)
     label, kept, back = label_of(stage, method), money(fee), money(refund)
-    stage.hide(*(amount for amount in (kept, back) if amount != "0.00"))
+    stage.hide(*amounts(kept, back))
     stage.confirm(
         f"{why} If I cancel {booking.booking_id}, we keep {kept} euros and {back} euros go back to your {label}. "
         f"Shall I cancel it?",
@@ -32,7 +32,7 @@ def _cancel(stage: Stage, booking: Booking, guest: Guest, why: str) -> None:
         f"Booking {booking.booking_id} is cancelled. The fee is {kept} euros; {back} euros go back to your {label}.",
         f"That is done: {booking.booking_id} is cancelled, {kept} euros kept, {back} euros refunded to the {label}.",
         f"I have cancelled it. You get {back} euros back on your {label}; {kept} euros were kept as the fee.",
-        facts=[kept, back],
+        facts=amounts(kept, back),
     )
     _forbid_other_terms(stage, booking, guest, fee)
 

@@ -8,6 +8,7 @@ from eigen_graph.domains.hotel.playbook.book import PLAYBOOK
 from eigen_graph.domains.hotel.playbook.moves import (
     a_booking,
     ahead,
+    amounts,
     arrive,
     label_of,
     money,
@@ -65,7 +66,7 @@ def _change(stage: Stage, booking: Booking, guest: Guest, first: str, last: str)
     difference = _cost_of(stage, booking, first, last, fee)
     method = paying_method(stage.db, booking)
     label, costs, extra = label_of(stage, method), money(difference), money(fee)
-    stage.hide(*(amount for amount in (costs,) if amount not in {"0.00", "25.00"}))
+    stage.hide(*(amount for amount in amounts(costs) if amount != "25.00"))
     rule = (
         "The flexible rate lets you change dates without a fee."
         if booking.plan == "flexible"
@@ -82,7 +83,7 @@ def _change(stage: Stage, booking: Booking, guest: Guest, first: str, last: str)
     stage.report(
         f"Done: {booking.booking_id} is now from {first} to {last}, and {costs} euros were charged.",
         f"The new dates are in: {first} to {last}. The change came to {costs} euros.",
-        facts=[first, last, costs],
+        facts=[first, last, *amounts(costs)],
     )
     stage.forbid(
         "change_dates",

@@ -10,8 +10,11 @@ from eigen_graph.domains.hotel.rules import GOODWILL
 
 _LOOK = ("identify_guest", "get_guest", "get_booking")
 _COMPLAINTS: dict[Cause, tuple[str, ...]] = {
-    "noise": ("somebody was drilling next door from seven", "there was a party in the next room until three"),
-    "cleaning": ("nobody cleaned the room for two days", "the bathroom was dirty when we got in"),
+    "noise": (
+        "somebody was drilling next door from seven in the morning",
+        "there was a party in the next room until three",
+    ),
+    "cleaning": ("nobody cleaned the room for two days", "the bathroom was dirty on arrival"),
     "broken_equipment": ("the shower stayed cold the whole time", "the heating never came on"),
 }
 

@@ -10,6 +10,7 @@ from eigen_graph.domains.hotel.playbook.book import PLAYBOOK
 from eigen_graph.domains.hotel.playbook.moves import (
     a_booking,
     a_card,
+    amounts,
     arrive,
     spoken,
     who,
@@ -133,7 +134,7 @@ def stay_past_two(stage: Stage) -> None:
     stage.report(
         f"Until {LATE_CHECKOUT}, for {price} euros.",
         f"The latest is {LATE_CHECKOUT}. It would be {price} euros.",
-        facts=[LATE_CHECKOUT, price],
+        facts=[LATE_CHECKOUT, *amounts(price)],
     )
     stage.close(
         "That doesn't help me. I'll check out at the normal time.",

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from eigen_graph.core import Stage
-from eigen_graph.domains.hotel.arithmetic import euros, extra_price, is_free, nights_between, shift
+from eigen_graph.domains.hotel.arithmetic import euros, extra_price, nights_between, shift, taken
 from eigen_graph.domains.hotel.records import Booking, ExtraId, Guest, Membership, Method, Room
 from eigen_graph.domains.hotel.rules import days_ahead, just_made
 
@@ -35,6 +35,11 @@ _ASK = (
 def money(amount: float) -> str:
     """An amount as the agent writes it."""
     return f"{amount:.2f}"
+
+
+def amounts(*texts: str) -> list[str]:
+    """Those that are not nothing: an agent may well say "free" instead of "0.00"."""
+    return [text for text in texts if float(text)]
 
 
 def spoken(day: str) -> str:
@@ -85,7 +90,8 @@ def some_dates(stage: Stage) -> tuple[str, str, int]:
 
 def free_rooms(stage: Stage, first: str, last: str) -> list[Room]:
     """Rooms that nobody has on these dates."""
-    return [room for room in stage.db["rooms"].values() if is_free(stage.db, room.room_id, first, last)]
+    occupied = taken(stage.db, first, last)
+    return [room for room in stage.db["rooms"].values() if room.room_id not in occupied]
 
 
 def stay_price(first: str, last: str, nightly: float) -> float:

@@ -36,7 +36,7 @@ def pay_with_points(stage: Stage) -> None:
     method = paying_method(stage.db, booking)
     label = label_of(stage, method)
     stage.hide(worth, left)
-    wanted = "as many of my points as I can" if hard else f"{points} of my points"
+    wanted = "as many points as are allowed" if hard else f"{points} of my points"
     arrive(
         stage,
         guest,
@@ -62,8 +62,7 @@ def pay_with_points(stage: Stage) -> None:
         if other != points and other <= account.points:
             stage.forbid("redeem_points", booking_id=booking.booking_id, points=other, refund_to=method)
     stage.brief(
-        reason=f"You want to use {wanted.replace('my', 'your').replace(' I ', ' you ')} for your stay from "
-        f"{booking.check_in}.",
+        reason=f"You want to use {wanted.replace('my', 'your')} for your stay from {booking.check_in}.",
         known=who(guest, booking),
         unknown="You do not know what points are worth, or how many will be left.",
         behave="Agree to what the rules allow. Ask how many points are left unless you are told.",

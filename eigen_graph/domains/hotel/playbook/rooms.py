@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from eigen_graph.core import Stage
-from eigen_graph.domains.hotel.arithmetic import euros, is_free, nights_between, plan_prices, shift
+from eigen_graph.domains.hotel.arithmetic import euros, nights_between, plan_prices, shift, taken
 from eigen_graph.domains.hotel.playbook.book import PLAYBOOK
 from eigen_graph.domains.hotel.playbook.judging import ROOM_CHANGE, program
 from eigen_graph.domains.hotel.playbook.moves import (
@@ -27,13 +27,11 @@ _TOOLS = ("identify_guest", "get_guest", "get_booking", "search_rooms", "change_
 
 def _free_rooms(stage: Stage, booking: Booking) -> list[Room]:
     """Other rooms the party fits, free for what is left of the stay."""
-    first = max(booking.check_in, stage.env.domain.now[:10])
+    occupied = taken(stage.db, max(booking.check_in, stage.env.domain.now[:10]), booking.check_out)
     return [
         room
         for room in stage.db["rooms"].values()
-        if room.room_id != booking.room_id
-        and room.sleeps >= booking.adults
-        and is_free(stage.db, room.room_id, first, booking.check_out)
+        if room.room_id != booking.room_id and room.sleeps >= booking.adults and room.room_id not in occupied
     ]
 
 

@@ -35,7 +35,6 @@ def emergency(stage: Stage) -> None:
     stage.report(
         f"I have alerted the desk; somebody takes over this instant and comes to room {room}.",
         f"A person is taking over right now and help is on its way to room {room}.",
-        facts=[room],
     )
     stage.close("Please hurry!", "Thank you, quickly please.", "Okay. We are waiting.")
     stage.forbid("transfer_to_person", reason="not_covered")
@@ -143,14 +142,21 @@ def something_else(stage: Stage) -> None:
     """Lost property, celebrations, work: nothing the assistant has rules or tools for."""
     booking, guest = a_booking(stage, lambda b: b.status == "checked_out")
     day = spoken(booking.check_out)
+    thing = stage.rng.choice(
+        ("my glasses", "a charger", "a ring", "my son's bear", "a grey scarf", "a book", "my razor")
+    )
+    feast = stage.rng.choice(("a wedding dinner", "a christening", "my retirement party", "our golden wedding"))
+    month = stage.rng.choice(("July", "August", "September", "October"))
+    trade = stage.rng.choice(
+        ("a cook", "a waiter", "a gardener", "a night porter", "a student looking for a summer job")
+    )
     matter = stage.rng.choice(
         (
-            f"I left my glasses in room {booking.room_id} when I checked out on {day}",
-            f"I think my charger is still in {booking.room_id}, we left on {day}",
-            "I would like to have my wedding dinner at your hotel",
-            "I'm a cook and wonder whether you have work for me",
-            "I'm writing an article about seaside hotels and have some questions for the manager",
-            f"a ring of mine must have been left behind in {booking.room_id} around {day}",
+            f"I left {thing} in room {booking.room_id} when I checked out on {day}",
+            f"I think {thing} is still in {booking.room_id}, where I stayed until {day}",
+            f"I would like to celebrate {feast} at your hotel in {month}",
+            f"I'm {trade} and wonder whether you have work for me in {month}",
+            f"I'm writing an article about seaside hotels in {month} and have questions for the manager",
         )
     )
     stage.user(

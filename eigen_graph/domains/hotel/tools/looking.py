@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from eigen_graph.core import ToolError, domain_tool
-from eigen_graph.domains.hotel.arithmetic import is_free, nights_between, plan_prices
+from eigen_graph.domains.hotel.arithmetic import nights_between, plan_prices, taken
 from eigen_graph.domains.hotel.records import Booking, Guest, Kind, View
 from eigen_graph.domains.hotel.tools.backend import Runtime, find, stay
 
@@ -109,6 +109,7 @@ def search_rooms(
     """
     db = runtime.context.db
     first, last, nights = stay(check_in, check_out, runtime.context.now)
+    occupied = taken(db, first, last)
     fitting = [
         room
         for room in db["rooms"].values()
@@ -116,7 +117,7 @@ def search_rooms(
         and kind in {None, room.kind}
         and view in {None, room.view}
         and floor in {None, room.floor}
-        and is_free(db, room.room_id, first, last)
+        and room.room_id not in occupied
     ]
     fitting.sort(key=lambda room: (room.nightly, room.room_id))
     rooms = [
