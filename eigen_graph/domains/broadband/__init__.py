@@ -7,8 +7,8 @@ are mended only by both. How it is put together, as a pattern for a domain of yo
 - `database.py`  both databases, generated from a seed.
 - `home.py`      what follows from the home's state: who is online, how fast. Derived, so never stored and never stale.
 - `sync.py`      what one side does that the other sees; runs after every write, so it must be cheap and idempotent.
-- `agent_lookups.py`, `agent_tools.py`, `user_tools.py`  LangChain tools made with `@domain_tool`. They do what a back office or a device
-  would do, and refuse only what those would refuse; the rules are the policy's.
+- `agent_lookups.py`, `agent_tools.py`, `user_tools.py`  LangChain tools made with `@domain_tool`. They do what a back
+  office or a device would do, and refuse only what those would refuse; the rules are the policy's.
 - `setups.py`    starting conditions that a task may bring about: the faults.
 - `assertions.py`  named predicates for how things must stand in the end.
 - `invariants.py`  what no call may ever break; `eigen-graph domains check broadband` looks.
