@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from eigen_graph.core import DIFFICULTIES, PERSONAS, Case, Cue, Domain, EigenGraphError, Intent, NoCaseError, Playbook
+from eigen_graph.core import DIFFICULTIES, Case, Cue, Domain, EigenGraphError, Intent, NoCaseError, Playbook
 from eigen_graph.domains.check.case import check_case
 from eigen_graph.domains.check.finding import Finding, error, warning
 
@@ -78,14 +78,9 @@ def _check_cases(domain: Domain, intent: Intent, seen: _Seen) -> Iterator[Findin
 
 
 def _cues(domain: Domain, intent: Intent) -> Iterator[Cue]:
-    personas, difficulties = list(PERSONAS), intent.difficulties or DIFFICULTIES
+    difficulties = intent.difficulties or DIFFICULTIES
     for seed in _SEEDS:
-        yield Cue(
-            domain=domain.name,
-            seed=seed,
-            difficulty=difficulties[seed % len(difficulties)],
-            persona=personas[seed % len(personas)],
-        )
+        yield Cue(domain=domain.name, seed=seed, difficulty=difficulties[seed % len(difficulties)])
 
 
 def _check_breadth(domain: Domain, playbook: Playbook, seen: _Seen) -> Iterator[Finding]:

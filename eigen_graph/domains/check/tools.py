@@ -48,8 +48,6 @@ def _check_schema(where: str, bound: BoundTool) -> Iterator[Finding]:
         yield error(where, f"its schema is not JSON: {problem}", "give its arguments JSON types and defaults")
         return
     properties: Mapping[str, Any] = parameters.get("properties", {})
-    if parameters.get("type") != "object" or not set(parameters.get("required", ())) <= set(properties):
-        yield error(where, "its schema describes no object of named arguments", "let the function have named arguments")
     for name, schema in properties.items():
         if not str(schema.get("description", "")).strip():
             yield error(
