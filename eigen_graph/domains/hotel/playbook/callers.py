@@ -156,7 +156,7 @@ def nobody_can_place(stage: Stage) -> None:
     stage.forbid("transfer_to_person", reason="not_covered")
     stage.hide(booking.booking_id, guest.postcode, guest.email)
     stage.brief(
-        reason=f"You want to cancel your stay that begins on {booking.check_in}.",
+        reason=f"You want to cancel what you booked for {booking.check_in}; you have no papers about it any more.",
         known=f"You are {guest.name}.",
         unknown="You remember neither the postcode nor the e-mail address on your profile, and have no booking number.",
         behave="Say so when you are asked for them; do not make anything up. Accept it when you are handed over.",

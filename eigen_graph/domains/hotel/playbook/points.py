@@ -135,6 +135,7 @@ def how_many_points(stage: Stage) -> None:
         facts=[held, worth],
     )
     stage.close("Nice, that's all I wanted to know.", "Good, I'll keep them for now. Bye.")
+    stage.forbid("transfer_to_person", reason="not_covered")
     confirmed = [
         booking
         for booking in stage.db["bookings"].values()
