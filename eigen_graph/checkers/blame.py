@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pydantic import ValidationError
 
 from eigen_graph.core import Executed
 
 if TYPE_CHECKING:
     from eigen_graph.checkers.verdict import Blame, Verdict
     from eigen_graph.core import Action, Actor, Domain, Task, Trajectory
+    from eigen_graph.core.tool import BoundTool
 
 _ENDINGS: dict[str, Blame] = {
     "infrastructure_error": "infrastructure",
@@ -65,21 +70,28 @@ class _Case:
     """What the rules look at."""
 
     def __init__(self, trajectory: Trajectory, task: Task, domain: Domain) -> None:
+        self._domain = domain
         self.messages = trajectory.messages
         self.termination = trajectory.termination
         self.calls = [call for call in trajectory.calls() if call.result is not None]
-        self._domain = domain
-        solutions = [task.actions, *task.tags.alternatives]
-        self._wanted = [action for actions in solutions for action in actions]
+        """Calls that were run, in order."""
         done = [call for call in self.calls if not _failed(call)]
-        self.stray = [call for call in done if self._writes(call) and not any(_is(call, a) for a in self._wanted)]
-        """Writes that no solution holds, or that were done more often than any holds them."""
-        counted = Counter(_key(call) for call in done if self._writes(call))
-        for actions in solutions[:1]:
-            allowed = Counter(_key_of(action) for action in actions)
-            self.stray += [c for c in done if counted[_key(c)] > allowed[_key(c)] > 0 and c not in self.stray][1:]
-        self.missing = [action for action in task.actions if not any(_is(call, action) for call in done)]
+        keys = [self._key_of_call(call) for call in done]
+        gold = [self._key_of(action) for action in task.actions]
+        others = {self._key_of(action) for actions in task.tags.alternatives for action in actions}
+        self._wanted = {*gold, *others}
+        self.missing = [action for action, key in zip(task.actions, gold, strict=True) if key not in keys]
         """The task's actions that were not done."""
+        self.stray: list[Executed] = []
+        """Writes that no solution holds, or not as often."""
+        allowed = Counter(gold) | Counter(others)
+        for call, key in zip(done, keys, strict=True):
+            if not self._writes(call.actor, call.call.name):
+                continue
+            if allowed[key] > 0:
+                allowed[key] -= 1
+            else:
+                self.stray.append(call)
 
     def stray_of(self, actor: Actor) -> list[int]:
         """Positions of one party's stray writes."""
@@ -87,21 +99,32 @@ class _Case:
 
     def missing_writes(self, actor: Actor | None = None) -> list[Action]:
         """The task's writes that were not done, of one party or of both."""
-        return [a for a in self.missing if self._is_write(a) and actor in (None, a.requestor)]
+        return [a for a in self.missing if self._writes(a.requestor, a.name) and actor in (None, a.requestor)]
 
     def wanted(self, call: Executed) -> bool:
         """Whether some solution holds the call."""
-        return any(_is(call, action) for action in self._wanted)
+        return self._key_of_call(call) in self._wanted
 
-    def _writes(self, call: Executed) -> bool:
-        side = self._domain.agent if call.actor == "assistant" else self._domain.user
-        bound = side.toolbox.get(call.call.name) if side else None
+    def _writes(self, actor: Actor, name: str) -> bool:
+        bound = self._bound(actor, name)
         return bound is not None and bound.traits.writes
 
-    def _is_write(self, action: Action) -> bool:
-        side = self._domain.agent if action.requestor == "assistant" else self._domain.user
-        bound = side.toolbox.get(action.name) if side else None
-        return bound is not None and bound.traits.writes
+    def _bound(self, actor: Actor, name: str) -> BoundTool | None:
+        side = self._domain.agent if actor == "assistant" else self._domain.user
+        return side.toolbox.get(name) if side else None
+
+    def _key_of_call(self, call: Executed) -> str:
+        return self._key(call.actor, call.call.name, call.call.arguments)
+
+    def _key_of(self, action: Action) -> str:
+        return self._key(action.requestor, action.name, action.arguments)
+
+    def _key(self, actor: Actor, name: str, arguments: Any) -> str:
+        """Equal for calls that mean the same: arguments in any order, defaults given or not, 2 or 2.0."""
+        if (bound := self._bound(actor, name)) is not None:
+            with contextlib.suppress(ValidationError):
+                arguments = bound.schema.model_validate(arguments).model_dump(mode="json")
+        return json.dumps([actor, name, arguments], sort_keys=True, default=str)
 
 
 def _by_ending(case: _Case) -> Attribution | None:
@@ -197,15 +220,3 @@ def _failed(call: Executed) -> bool:
 
 def _content(call: Executed) -> str:
     return (call.result.content or "") if call.result else ""
-
-
-def _is(call: Executed, action: Action) -> bool:
-    return (call.actor, call.call.name, call.call.arguments) == (action.requestor, action.name, action.arguments)
-
-
-def _key(call: Executed) -> str:
-    return repr((call.actor, call.call.name, call.call.arguments))
-
-
-def _key_of(action: Action) -> str:
-    return repr((action.requestor, action.name, action.arguments))

@@ -78,7 +78,8 @@ class Checker(BaseModel):
 
         Raises:
             UnknownNameError: No domain has that name.
-            EigenGraphError: Its databases are not those that the checker was made for.
+            EigenGraphError: Its databases are not those that the checker was made for, or the sandbox that its
+                program needs does not start: then nothing is known of the dialogue.
         """
         bench = self.bench(domain)
         evidence = Evidence(bench, trajectory)

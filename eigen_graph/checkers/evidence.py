@@ -24,10 +24,6 @@ class Made(NamedTuple):
     error: bool
     writes: bool
 
-    def is_like(self, action: Action) -> bool:
-        """The same call by the same party."""
-        return (self.actor, self.name, self.arguments) == (action.requestor, action.name, action.arguments)
-
 
 class End(NamedTuple):
     """Where a list of actions leads."""

@@ -95,14 +95,15 @@ def prove(
         most_mutants: Bound on the mutants tried; every kind keeps its share.
 
     Raises:
-        EigenGraphError: The domain is not the one that the checker was made for.
+        EigenGraphError: The domain is not the one that the checker was made for, or the sandbox does not start.
     """
     bench = checker.bench(domain)
     rng = random.Random(f"proof/{seed}/{checker.task.id}")
     try:
-        gold = checker.judge(gold_trajectory(bench), domain)
+        solution = gold_trajectory(bench)
     except Exception as error:  # noqa: BLE001  # the task's initial state was written by a model
         return Proof(gold_passes=False, reason=bounded(f"the task's initial state does not fit the domain: {error}"))
+    gold = checker.judge(solution, domain)
     if gold.reward < 1:
         return Proof(gold_passes=False, reason=bounded(f"the task's own solution does not pass: {gold.reason}"))
     rejected, right = [], 0

@@ -149,6 +149,19 @@ def test_an_agent_who_did_it_twice() -> None:
     assert (cause.blame, cause.evidence) == ("agent", (4,))
 
 
+def test_the_same_call_in_other_words_is_no_stray() -> None:
+    early = dialogue(
+        SHOP, task(FIND, CREDIT, CANCEL), OPEN, FIND, does("add_credit", amount=1200, customer_id="C1"), PROPOSE
+    )
+    assert found(SHOP, task(FIND, CREDIT, CANCEL), early).blame == "user"
+
+
+def test_two_doubled_writes_are_two_strays() -> None:
+    tag = does("tag_order", order_id="O1", tag="x")
+    cause = found(SHOP, task(CREDIT, tag), dialogue(SHOP, task(CREDIT, tag), OPEN, CREDIT, CREDIT, tag, tag, DONE))
+    assert (cause.blame, cause.evidence) == ("agent", (4, 8))
+
+
 def test_an_agent_who_did_not_say_it() -> None:
     about = task(CREDIT, facts=("1200",))
     cause = found(SHOP, about, dialogue(SHOP, about, OPEN, CREDIT, DONE))

@@ -222,6 +222,18 @@ def test_killed_workers_are_replaced() -> None:
     assert honest().passed
 
 
+def test_a_program_whose_worker_is_killed_is_run_once_more() -> None:
+    session = sandbox._session(Limits())
+    pid = session.worker_pid
+    session.__exit__(None, None, None)
+    assert pid
+    killer = threading.Timer(0.1, os.kill, (pid, signal.SIGKILL))
+    killer.start()
+    busy = body("n = 0\nwhile n < 2_000_000:\n    n += 1\nreturn True, 'done'")
+    assert run_check(busy, limits=Limits(seconds=20)) == Ruling(True, "done")
+    killer.join()
+
+
 def test_closed_and_used_again() -> None:
     sandbox.close()
     sandbox.close()
