@@ -34,15 +34,16 @@ with OpenAIServer(ScriptedChat(domains={{"hotel": load_domain("hotel")}})) as se
 """
 
 
-async def main() -> None:
+def main() -> None:
     """Print the table."""
-    tests = str(Path(__file__).parents[1] / "tests")
-    command = [sys.executable, "-c", SERVER.format(tests=tests)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+    program = SERVER.format(tests=str(Path(__file__).parents[1] / "tests"))
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
         assert server.stdout is not None
         url = server.stdout.readline().strip()
         try:
-            await measure(url)
+            asyncio.run(measure(url))
         finally:
             server.communicate()
 
@@ -53,7 +54,7 @@ async def measure(url: str) -> None:
     ask = Player.ask
 
     async def noted(self: Player, messages: Any, metadata: Any, options: Any) -> Any:
-        asked.append((list(messages), *self._bound(metadata, options)))  # noqa: SLF001  # the request as it is sent
+        asked.append((list(messages), *self._bound(metadata, options)))
         return await ask(self, messages, metadata, options)
 
     context = Context(domain="hotel", model="openai:scripted?send_case=true", base_url=url)
@@ -89,4 +90,4 @@ async def instances(context: Context, first: int) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

@@ -1,8 +1,7 @@
 """Dialogues per CPU-second with an instant model: the graphs, against a plain loop that does the same work.
 
 The anchor calls the same cast, environment and checker by a bare `while` loop, without LangGraph. Same tasks, same
-replies, same verdicts; what differs is what the graphs cost. Both share the scripted model's own time, so the ratio is
-also given for the engine alone, with that time (measured beside) taken off.
+replies, same verdicts; what differs is what the graph costs.
 """
 
 from __future__ import annotations
@@ -35,8 +34,7 @@ async def plain(task: Task, context: Context, cast: Cast) -> dict[str, Any]:
         heard = heard_by(actor, messages, "system")
         message = message_of(await cast.chat(role, heard, tools=domain.tools_of(actor), scene=scene), actor)
         messages.append(message.to_json())
-        for call in message.tool_calls:
-            messages.append(environment.answer(call, actor).to_json())
+        messages.extend(environment.answer(call, actor).to_json() for call in message.tool_calls)
         if message.tool_calls:
             continue
         if STOP in (message.content or ""):
