@@ -19,9 +19,9 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
-from eigen_graph.core import STOP, STOP_MARKERS, Actor, Cue, Domain, Environment, Message, Task, Termination
+from eigen_graph.core import STOP, STOP_MARKERS, Actor, Cue, Domain, Message, Task, Termination
 from eigen_graph.graphs.context import Context, context_of
-from eigen_graph.graphs.views import heard_by, message_of
+from eigen_graph.graphs.views import message_of
 from eigen_graph.models import ContextLengthError, ReplyError, RequestError, Role, Scene
 
 GREETING = "Hi! How can I help you today?"
@@ -78,9 +78,8 @@ async def agent(state: DialogueState, runtime: Runtime[Context]) -> Command[Lite
     return await _turn(state, context_of(runtime), "assistant")
 
 
-async def close(state: DialogueState, runtime: Runtime[Context]) -> dict[str, Any]:
+async def close(state: DialogueState) -> dict[str, Any]:
     """Put the trajectory together."""
-    context_of(runtime).worlds.drop(_key(state))
     trajectory = {
         **state["trajectory"],
         "messages": state["messages"],
@@ -96,22 +95,22 @@ async def _turn(state: DialogueState, context: Context, actor: Actor) -> Command
     update: dict[str, Any] = {"messages": turn.said, "steps": turn.steps, "errors": turn.errors}
     if termination:
         return Command(goto="close", update=update | {"trajectory": {"termination": termination}})
-    context.worlds.keep(_key(state), turn.environment, len(state["messages"]) + len(turn.said))
+    context.worlds.keep(_key(state), turn.world)
     return Command(goto="agent" if actor == "user" else "user", update=update)
 
 
 class _Turn:
-    """One side's turn: messages so far, and those it adds."""
+    """One side's turn: what it adds to the dialogue."""
 
     def __init__(self, state: DialogueState, context: Context, actor: Actor) -> None:
-        task, domain = Task.from_json(state["task"]), context.resolved_domain
+        domain = context.resolved_domain
+        systems: dict[Actor, str] = {"user": state["user_system"], "assistant": state["agent_system"]}
         self.actor: Actor = actor
         self.context = context
         self.role: Role = "user" if actor == "user" else "agent"
-        self.scene = _scene(task, state.get("attempt", 0))
         self.tools = domain.tools_of(actor)
-        self.environment: Environment = context.worlds.at(_key(state), domain, task, state["messages"])
-        self.heard = heard_by(actor, state["messages"], state["user_system" if actor == "user" else "agent_system"])
+        self.world = context.worlds.take(_key(state), domain, state["task"], systems, state["messages"])
+        self.scene = _scene(self.world.task, state.get("attempt", 0))
         self.said: list[dict[str, Any]] = []
         self.steps, self.errors = state["steps"], state["errors"]
 
@@ -119,8 +118,9 @@ class _Turn:
         """Why the dialogue ended, or None when it is the other side's turn."""
         empty = 0
         while True:
+            heard = self.world.heard[self.actor]
             try:
-                reply = await self.context.cast.chat(self.role, self.heard, tools=self.tools, scene=self.scene)
+                reply = await self.context.cast.chat(self.role, heard, tools=self.tools, scene=self.scene)
             except ContextLengthError:
                 return "context_window_exceeded"
             except (ReplyError, RequestError):
@@ -132,12 +132,10 @@ class _Turn:
                     return self._broken()
                 continue
             self._add(message)
-            self.heard.append(reply)
             for call in message.tool_calls:
-                self._add(self.environment.answer(call, self.actor))
+                self._add(self.world.environment.answer(call, self.actor))
             if not message.tool_calls:
                 return self._after_speaking(message.content or "")
-            self.heard += heard_by(self.actor, self.said[-len(message.tool_calls) :])
             if limit := self._limit():
                 return limit
 
@@ -146,6 +144,7 @@ class _Turn:
 
     def _add(self, message: Message) -> None:
         self.said.append(message.to_json())
+        self.world.add(message)
         self.steps += 1
         self.errors += message.error
 

@@ -21,7 +21,7 @@ def heard_by(actor: Actor, messages: Iterable[dict[str, Any]], system: str | Non
         system: Instructions to put first.
     """
     opening: list[AnyMessage] = [SystemMessage(system)] if system is not None else []
-    return [*opening, *(view for data in messages for view in _view(actor, Message.from_json(data)))]
+    return [*opening, *(heard for data in messages for heard in view(actor, Message.from_json(data)))]
 
 
 def message_of(reply: AIMessage, actor: Actor) -> Message:
@@ -30,7 +30,8 @@ def message_of(reply: AIMessage, actor: Actor) -> Message:
     return Message(role="user" if actor == "user" else "assistant", content=text, tool_calls=calls_of(reply))
 
 
-def _view(actor: Actor, message: Message) -> Iterator[AnyMessage]:
+def view(actor: Actor, message: Message) -> Iterator[AnyMessage]:
+    """One message as a side hears it; nothing when it does not."""
     if message.role == "tool":
         if message.requestor == actor:
             status = "error" if message.error else "success"

@@ -1,54 +1,90 @@
-"""The environments of dialogues in progress, kept beside the state and rebuilt from it when lost."""
+"""What a dialogue in progress works with beside its state, rebuilt from the state when it is lost."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eigen_graph.core import Domain, Environment, Message, Task
+from langchain_core.messages import AnyMessage
+
+from eigen_graph.core import Actor, Domain, Environment, Message, Task
+from eigen_graph.graphs.views import heard_by, view
 
 _MAX_KEPT = 4096
 
 
+class World:
+    """A dialogue's environment, and what each side has heard, after so many messages.
+
+    Args:
+        domain: Where it takes place.
+        task: Gives the initial state.
+        systems: Each side's instructions.
+        messages: What has been said and done; its calls are run again.
+
+    Raises:
+        EigenGraphError: The initial state does not fit the domain.
+    """
+
+    def __init__(
+        self, domain: Domain, task: Task, systems: Mapping[Actor, str], messages: Sequence[dict[str, Any]]
+    ) -> None:
+        self.task = task
+        self.environment = Environment(domain, task)
+        self.heard: dict[Actor, list[AnyMessage]] = {
+            actor: heard_by(actor, messages, system) for actor, system in systems.items()
+        }
+        self.seen = len(messages)
+        for data in messages:
+            message = Message.from_json(data)
+            for call in message.tool_calls:
+                self.environment.run(call.name, call.arguments, "user" if message.role == "user" else "assistant")
+
+    def add(self, message: Message) -> None:
+        """Let both sides hear a message, each as far as it may."""
+        self.seen += 1
+        for actor, heard in self.heard.items():
+            heard.extend(view(actor, message))
+
+
 class Worlds:
-    """Environments by dialogue.
+    """Worlds by dialogue.
 
     A graph's state is JSON and may be saved and resumed in another process; an environment is not. So it is kept here
-    with the number of messages it has seen, and where it is missing or has seen others, the recorded calls are run
-    again.
+    with the number of messages it has seen, and where it is missing or has seen others, it is built anew.
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[int, Environment]] = OrderedDict()
+        self._kept: OrderedDict[str, World] = OrderedDict()
 
-    def at(self, key: str, domain: Domain, task: Task, messages: Sequence[dict[str, Any]]) -> Environment:
-        """The environment of a dialogue after these messages.
+    def take(
+        self,
+        key: str,
+        domain: Domain,
+        task: Mapping[str, Any],
+        systems: Mapping[Actor, str],
+        messages: Sequence[dict[str, Any]],
+    ) -> World:
+        """Take out the world of a dialogue after these messages.
 
         Args:
             key: Names the dialogue and its attempt.
             domain: Where it takes place.
-            task: Gives the initial state.
+            task: The task, as JSON.
+            systems: Each side's instructions.
             messages: What has been said and done, as trajectory messages.
 
         Raises:
-            EigenGraphError: The initial state does not fit the domain.
+            EigenGraphError: The task is none, or its initial state does not fit the domain.
         """
-        seen, environment = self._kept.pop(key, (0, None))
-        if environment is None or seen != len(messages):
-            environment = Environment(domain, task)
-            for data in messages:
-                message = Message.from_json(data)
-                for call in message.tool_calls:
-                    environment.run(call.name, call.arguments, "user" if message.role == "user" else "assistant")
-        return environment
+        world = self._kept.pop(key, None)
+        if world is None or world.seen != len(messages):
+            world = World(domain, Task.from_json(task), systems, messages)
+        return world
 
-    def keep(self, key: str, environment: Environment, seen: int) -> None:
-        """Remember an environment that has seen so many messages."""
-        self._kept[key] = (seen, environment)
+    def keep(self, key: str, world: World) -> None:
+        """Put it back for the next turn."""
+        self._kept[key] = world
         if len(self._kept) > _MAX_KEPT:
             self._kept.popitem(last=False)
-
-    def drop(self, key: str) -> None:
-        """Forget a finished dialogue."""
-        self._kept.pop(key, None)
