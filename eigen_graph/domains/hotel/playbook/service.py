@@ -55,7 +55,7 @@ def charged_twice(stage: Stage) -> None:
     booking = stage.db["bookings"][payment.booking_id]
     guest = stage.db["guests"][booking.guest_id]
     again = min(shift(payment.paid_at[:10], 1), stage.env.domain.now[:10])
-    stage.setup("assistant", "charge_twice", payment_id=payment.payment_id, paid_at=f"{again}T09:45:00")
+    stage.setup("assistant", "charge_twice", payment_id=payment.payment_id, paid_at=f"{again}T09:59:30")
     amount, label = money(payment.amount), label_of(stage, payment.method_id)
     arrive(
         stage,
