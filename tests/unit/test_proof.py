@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 from dataclasses import replace
+from statistics import mean
 
 import pytest
 from errands import CANCEL, CREDIT, FIND, checker_of, does, home, repair, shop, task
@@ -14,7 +16,9 @@ from eigen_graph.checkers.gold import perform
 from eigen_graph.checkers.mutation import mutants
 from eigen_graph.checkers.proof import chosen
 from eigen_graph.checkers.variants import variants
-from eigen_graph.core import Action, InitialState, Setup, Task
+from eigen_graph.core import DIFFICULTIES, Action, Cue, InitialState, NoCaseError, Setup, Task
+from eigen_graph.core.writing import task_from_case
+from eigen_graph.domains import load_domain
 
 SHOP, HOME = shop(), home()
 OTHER = does("cancel_order", order_id="O2", reason="late")
@@ -256,3 +260,20 @@ def test_an_alternative_may_name_only_what_differs(other: tuple[Action, ...], na
     solution = Bench(HOME, about).solutions[0]
     assert [action.name for action in solution] == names
     assert all(action in solution for action in other)
+
+
+@pytest.mark.parametrize("name", ["hotel", "broadband"])
+def test_every_intent_of_a_bundled_domain_has_a_checker_that_can_tell(name: str) -> None:
+    domain = load_domain(name)
+    assert domain.playbook is not None
+    rates = []
+    for number, intent in enumerate(domain.playbook.intents):
+        cue = Cue(domain=name, seed=number, intent=intent, difficulty=DIFFICULTIES[number % 3])
+        with contextlib.suppress(NoCaseError):
+            about = task_from_case(domain.playbook.case(domain, cue), intent)
+            proof = prove(build_checker(about, domain), domain)
+            assert proof.gold_passes, (intent, proof.reason)
+            assert not proof.rejected_variants, (intent, proof.reason)
+            rates.append(proof.kill_rate)
+    assert len(rates) >= 10
+    assert mean(rates) >= 0.95
