@@ -17,11 +17,12 @@ from typing import Any
 from langchain_core.messages import BaseMessage
 from langchain_openai import ChatOpenAI
 
+from eigen_graph.checkers import Checker, prove
 from eigen_graph.graphs import Context, pipeline
 from eigen_graph.models.player import Player
 
-INSTANCES = 12
-REPEATS = 3
+INSTANCES = 20
+REPEATS = 5
 SERVER = """
 import sys, time
 sys.path.insert(0, {tests!r})
@@ -62,31 +63,40 @@ async def measure(url: str) -> None:
     Player.ask = noted  # type: ignore[method-assign]  # one run to note the requests, outside the clock
     await instances(context, 0)
     Player.ask = ask  # type: ignore[method-assign]
-    engine, client = [], []
+    engine, client, proofs = [], [], []
     for _ in range(REPEATS):
         began = time.process_time()
-        await instances(context, 0)
+        checkers = await instances(context, 0)
         engine.append(time.process_time() - began)
         began = time.process_time()
         for messages, model, options in asked:
             assert isinstance(model, ChatOpenAI)
             await model.ainvoke(messages, **options)
         client.append(time.process_time() - began)
-    shares = sorted(1 - bare / whole for whole, bare in zip(engine, client, strict=True))
+        began = time.process_time()
+        for checker in checkers:
+            prove(checker, context.resolved_domain)
+        proofs.append(time.process_time() - began)
     calls = len(asked)
-    print("| calls | CPU ms a call, engine with client | bare ChatOpenAI | engine's own share | spread |")
-    print("|---|---|---|---|---|")
+    print("CPU ms a call; shares are of the bare client's time, the proofs being work of their own.\n")
+    print("| calls | engine with client | bare ChatOpenAI | proofs | engine's rest, on top of the client | spread |")
+    print("|---|---|---|---|---|---|")
+    rest = sorted((e - c - p) / c for e, c, p in zip(engine, client, proofs, strict=True))
+    milliseconds = [statistics.median(times) / calls * 1e3 for times in (engine, client, proofs)]
     print(
-        f"| {calls} | {statistics.median(engine) / calls * 1e3:.2f} | {statistics.median(client) / calls * 1e3:.2f} "
-        f"| {statistics.median(shares):.0%} | {shares[0]:.0%} to {shares[-1]:.0%} |"
+        f"| {calls} | {milliseconds[0]:.2f} | {milliseconds[1]:.2f} | {milliseconds[2]:.2f} "
+        f"| {statistics.median(rest):.0%} | {rest[0]:.0%} to {rest[-1]:.0%} |"
     )
 
 
-async def instances(context: Context, first: int) -> None:
-    """Make a few instances, one after another."""
+async def instances(context: Context, first: int) -> list[Checker]:
+    """Make a few instances, one after another; their checkers."""
+    checkers = []
     for seed in range(first, first + INSTANCES):
         done = await pipeline.ainvoke({"id": f"b{seed}", "seed": seed}, context=context)
         assert done["fate"] == "accepted", done["reason"]
+        checkers.append(Checker.from_json(done["checker"]))
+    return checkers
 
 
 if __name__ == "__main__":

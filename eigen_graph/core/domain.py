@@ -44,9 +44,9 @@ class Side:
         return {tool.name: bind(tool) for tool in self.tools}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Domain:
-    """A world in which dialogues take place.
+    """A world in which dialogues take place. Two are equal only if they are one.
 
     Raises:
         EigenGraphError: Two tools of a side share a name, or a tool is asynchronous only or does not say whether it

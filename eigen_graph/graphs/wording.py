@@ -5,15 +5,19 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter
 
 from eigen_graph.core import Actor, Cue, Domain, NoCaseError, TaskDraft
 
+_KEPT = 16
+"""Domains whose wording is kept: working it out costs as much as a dialogue."""
 _SIDES: tuple[tuple[Actor, str], ...] = (("assistant", "agent"), ("user", "user"))
 
 
+@lru_cache(maxsize=_KEPT)
 def tool_list(domain: Domain) -> str:
     """Every tool of both sides: signature, first line of what it does, whether it writes."""
     lines = []
@@ -31,16 +35,19 @@ def tool_list(domain: Domain) -> str:
     return "\n".join(lines)
 
 
+@lru_cache(maxsize=_KEPT)
 def setup_list(domain: Domain) -> str:
     """The named starting conditions of both sides; empty when there are none."""
     return _functions(domain, lambda side: domain.side(side).setups)
 
 
+@lru_cache(maxsize=_KEPT)
 def assertion_list(domain: Domain) -> str:
     """The named assertions of both sides; empty when there are none."""
     return _functions(domain, lambda side: domain.side(side).assertions)
 
 
+@lru_cache(maxsize=_KEPT)
 def example(domain: Domain) -> str:
     """A task of this domain as its writer would submit it; empty without a playbook."""
     if domain.playbook is None:
