@@ -47,6 +47,8 @@ class ToolCall(BaseModel):
     def to_json(self) -> dict[str, Any]:
         """As an OpenAI tool call."""
         text = self.arguments if isinstance(self.arguments, str) else json.dumps(self.arguments)
+        if isinstance(self.arguments, str) and _reads_as_object(text):
+            text = json.dumps(text)  # refused once: quoted, so that it is not read back as good arguments
         return {"id": self.id, "type": "function", "function": {"name": self.name, "arguments": text}}
 
     @classmethod
@@ -55,11 +57,9 @@ class ToolCall(BaseModel):
         body = data.get("function", data)
         arguments = body.get("arguments", {})
         if isinstance(arguments, str):
-            try:
-                parsed = json.loads(arguments)
-            except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, nested beyond reading
-                parsed = None
-            arguments = parsed if isinstance(parsed, dict) else arguments
+            parsed = _decoded(arguments)
+            if isinstance(parsed, dict) or (isinstance(parsed, str) and _reads_as_object(parsed)):
+                arguments = parsed
         return cls(id=str(data.get("id") or ""), name=str(body.get("name") or ""), arguments=arguments)
 
 
@@ -176,6 +176,19 @@ class Trajectory(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             raise EigenGraphError(f"trajectory: {first['loc'][0]}: {first['msg']}") from error
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # no JSON, a number of thousands of digits, nested beyond reading
+        return None
+
+
+def _reads_as_object(text: str) -> bool:
+    """Whether a text is a JSON object, however often it was quoted."""
+    parsed = _decoded(text)
+    return isinstance(parsed, dict) or (isinstance(parsed, str) and _reads_as_object(parsed))
 
 
 def _actor(message: Message) -> Actor:

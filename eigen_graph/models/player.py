@@ -12,7 +12,13 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.runnables import Runnable
 
 from eigen_graph.core import Domain, EigenGraphError
-from eigen_graph.models.errors import ContextLengthError, InfrastructureError, OutageError, RequestError
+from eigen_graph.models.errors import (
+    AccessError,
+    ContextLengthError,
+    InfrastructureError,
+    OutageError,
+    RequestError,
+)
 from eigen_graph.models.failures import is_nonsense, translate
 from eigen_graph.models.openai import Endpoint, open_chat, probe
 from eigen_graph.models.reply import bound
@@ -165,7 +171,12 @@ class Player:
                 return self.chat, options
             choice = options.get("tool_choice")
             named = {"tool_choice": choice["function"]["name"]} if choice else {}
-            return self.chat.bind_tools(options["tools"], **named), {}
+            try:
+                return self.chat.bind_tools(options["tools"], **named), {}
+            except NotImplementedError:
+                raise AccessError(
+                    f"{self.label} cannot call tools: its class has no bind_tools; give the role another model"
+                ) from None
         body = dict(getattr(self.chat, "extra_body", None) or {})
         if self.send_case:
             body["metadata"] = {"eigen": json.dumps(metadata)}

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, InvalidToolCall
@@ -173,13 +174,19 @@ def _bounded_calls(
 def plain_json(arguments: dict[str, Any]) -> dict[str, Any] | None:
     """Arguments as finite, storable JSON; None when they are too deep, too large or hold what JSON cannot."""
     try:
-        plain = _plain(arguments, MAX_DEPTH)
+        plain = plain_value(arguments)
         return plain if len(json.dumps(plain)) <= MAX_ARGUMENTS else None
     except (ValueError, TypeError):
         return None
 
 
-def _plain(value: Any, depth: int) -> Any:
+def plain_value(value: Any, depth: int = MAX_DEPTH) -> Any:
+    """A value as finite, storable JSON.
+
+    Raises:
+        ValueError: It is too deep, or holds a number that is not finite or beyond 64 bits.
+        TypeError: It holds what JSON cannot.
+    """
     if depth < 0:
         raise ValueError("nested too deeply")
     if value is None or isinstance(value, bool):
@@ -194,15 +201,18 @@ def _plain(value: Any, depth: int) -> Any:
         if not math.isfinite(value):
             raise ValueError("a number is not finite")
         return value
+    if isinstance(value, dict | list | tuple) and len(value) > MAX_ARGUMENTS:
+        raise ValueError("it has too many parts")
     if isinstance(value, dict):
-        return {scrub(str(key)): _plain(item, depth - 1) for key, item in value.items()}
+        return {scrub(str(key)): plain_value(item, depth - 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item, depth - 1) for item in value]
+        return [plain_value(item, depth - 1) for item in value]
     raise TypeError(f"{type(value).__name__} is no JSON")
 
 
 def _dumped(value: Any) -> str:
     try:
-        return json.dumps(value, default=str)
+        # Piece by piece: of a million arguments only the beginning is kept anyway.
+        return "".join(islice(json.JSONEncoder(default=str).iterencode(value), MAX_ARGUMENTS))
     except (ValueError, TypeError, RecursionError):
         return f"<{type(value).__name__} that is no JSON>"

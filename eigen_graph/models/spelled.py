@@ -13,7 +13,7 @@ import re
 from langchain_core.messages import InvalidToolCall, ToolCall
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
-_SPELLED = re.compile(r"<tool_call>\s*(.*?)\s*(?:</tool_call>|(?=<tool_call>)|\Z)", re.DOTALL)
+_SPELLED = re.compile(r"<tool_call>(.*?)(?:</tool_call>|(?=<tool_call>)|\Z)", re.DOTALL)
 
 
 def spelled_calls(text: str) -> tuple[str, list[ToolCall], list[InvalidToolCall]]:
@@ -26,7 +26,7 @@ def spelled_calls(text: str) -> tuple[str, list[ToolCall], list[InvalidToolCall]
     calls: list[ToolCall] = []
     broken: list[InvalidToolCall] = []
     digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:12]
-    for number, body in enumerate(_SPELLED.findall(text)):
+    for number, body in enumerate(map(str.strip, _SPELLED.findall(text))):
         call_id = f"call_{digest}_{number}"
         try:
             spelled = json.loads(body)

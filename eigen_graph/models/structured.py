@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 from pydantic import BaseModel, ValidationError
 
-from eigen_graph.models.reply import MAX_TEXT, calls_of, scrub
+from eigen_graph.models.reply import MAX_TEXT, calls_of, plain_value, scrub
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -111,14 +111,11 @@ def _decoded(text: str, *, whole: bool = True) -> Any:
         value, end = _DECODER.raw_decode(text)
     except (ValueError, RecursionError):
         return None
-    return None if whole and text[end:].strip() else _scrubbed(value)
-
-
-def _scrubbed(value: Any) -> Any:
-    """JSON strings may spell lone surrogates that nothing can store."""
+    if whole and text[end:].strip():
+        return None
     try:
-        return json.loads(scrub(json.dumps(value, ensure_ascii=False, allow_nan=False)))
-    except (ValueError, RecursionError):
+        return plain_value(value)  # JSON may spell lone surrogates, null characters and infinities
+    except ValueError:
         return None
 
 

@@ -91,7 +91,7 @@ def test_whatever_is_read_gives_a_trajectory_or_one_clear_line(data: Any):
         "[1]",
         "null",
         "12",
-        '"{}"',
+        '"abc"',
         "[" * 100_000,
         '{"a": ' + "1" * 5000 + "}",
         "call me",
@@ -102,6 +102,12 @@ def test_malformed_arguments_are_kept_as_they_were(text: str):
     call = ToolCall.from_json({"id": "c", "type": "function", "function": {"name": "f", "arguments": text}})
     assert call.arguments == text
     assert ToolCall.from_json(call.to_json()) == call
+
+
+@pytest.mark.parametrize("text", ['{"a": NaN}', '{"a": 1}', '"{}"', '"\\"{}\\""'])
+def test_arguments_that_were_refused_are_not_read_back_as_good_ones(text: str):
+    refused = ToolCall(id="c", name="f", arguments=text)
+    assert ToolCall.from_json(refused.to_json()) == refused
 
 
 def test_arguments_that_are_an_object_are_read():
