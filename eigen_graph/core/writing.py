@@ -90,7 +90,9 @@ class TaskDraft(_Draft):
         max_length=20_000,
     )
     alternatives: tuple[tuple[DraftCall, ...], ...] = Field(
-        (), description="Other complete solutions, with checker_code.", max_length=8
+        (),
+        description="Other solutions, with checker_code: for each, the calls that differ from `actions`.",
+        max_length=_MAX_ITEMS,
     )
 
     @classmethod

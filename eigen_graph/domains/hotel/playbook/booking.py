@@ -163,7 +163,6 @@ def book_any_room(stage: Stage) -> None:
     people = "Just me" if adults == 1 else "Two of us"
     stage.user(f"{people}. Take my {card.label}.", f"{people}, and the {card.label}, please.")
     look_for_rooms(stage, check_in=first, check_out=last, adults=adults, view=view)
-    opening = [(call.name, call.arguments) for call in stage.calls]
     total = _book(stage, guest, room, card, first=first, last=last, adults=adults, plan=plan)
     stage.report(
         f"Room {room.room_id} is booked for you from {first} to {last}; I have charged {total} euros.",
@@ -171,8 +170,8 @@ def book_any_room(stage: Stage) -> None:
     )
     stage.close()
     booked = stage.calls[-1].arguments
-    for other in [other for other in allowed if other != room.room_id][:3]:
-        stage.accept_also(*opening, ("create_booking", {**booked, "room_id": other}))
+    for other in [other for other in allowed if other != room.room_id]:
+        stage.accept_also(("create_booking", {**booked, "room_id": other}))
     too_dear = [other for other in prices if other not in allowed]
     other_views = [
         other.room_id for other in free_rooms(stage, first, last) if other.view != view and other.sleeps >= adults

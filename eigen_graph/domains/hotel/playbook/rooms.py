@@ -89,9 +89,8 @@ def move_to_sea_view(stage: Stage) -> None:
         f"Done. Room {room_id} with its sea view is yours; the difference of {difference} euros is paid.",
     )
     stage.close()
-    opening = [(call.name, call.arguments) for call in stage.calls[:-1]]
-    for other in [other for other in allowed if other != room_id][:3]:
-        stage.accept_also(*opening, ("change_room", {**change, "room_id": other}))
+    for other in [other for other in allowed if other != room_id]:
+        stage.accept_also(("change_room", {**change, "room_id": other}))
     for wrong in [other for other in prices if other not in allowed][:2]:
         stage.forbid("change_room", room_id=wrong, **change)
     stage.forbid("change_room", room_id=room_id, free=True, **change)
@@ -142,9 +141,8 @@ def move_out_of_broken_room(stage: Stage) -> None:
         f"Room {room_id} is yours until {booking.check_out}, at no extra cost.",
     )
     stage.close()
-    opening = [(call.name, call.arguments) for call in stage.calls[:-1]]
-    for other in [other for other in allowed if other != room_id][:3]:
-        stage.accept_also(*opening, ("change_room", {**change, "room_id": other}))
+    for other in [other for other in allowed if other != room_id]:
+        stage.accept_also(("change_room", {**change, "room_id": other}))
     for wrong in [room.room_id for room in rooms if room.kind != kind][:2]:
         stage.forbid("change_room", room_id=wrong, **change)
     stage.forbid("grant_goodwill", booking_id=booking.booking_id, cause="broken_equipment", points=800)
