@@ -6,10 +6,11 @@ import contextlib
 import json
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from pydantic import ValidationError
 
+from eigen_graph.checkers.facts import unsaid
 from eigen_graph.core import Executed
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ _ENDINGS: dict[str, Blame] = {
     "unexpected_error": "infrastructure",
     "user_error": "user",
     "agent_error": "agent",
-    "context_window_exceeded": "agent",
 }
 _BROKEN_TOOL = re.compile(r"Error: (?!ToolError|ValidationError)[A-Z]\w*(?:Error|Exception)\b")
 """What `Environment` makes of an exception that is no refusal."""
@@ -71,6 +71,7 @@ class _Case:
 
     def __init__(self, trajectory: Trajectory, task: Task, domain: Domain) -> None:
         self._domain = domain
+        self._facts = task.criteria.communicate_info or ()
         self.messages = trajectory.messages
         self.termination = trajectory.termination
         self.calls = [call for call in trajectory.calls() if call.result is not None]
@@ -92,6 +93,22 @@ class _Case:
                 allowed[key] -= 1
             else:
                 self.stray.append(call)
+
+    @property
+    def turn(self) -> Literal["user", "agent"]:
+        """Whose turn it was when the dialogue ended."""
+        if not self.messages:
+            return "agent"
+        end = self.messages[-1]
+        heard_agent = end.role == "assistant" and not end.tool_calls
+        return "user" if heard_agent or end.requestor == "user" or (end.role == "user" and end.tool_calls) else "agent"
+
+    @property
+    def agent_is_done(self) -> bool:
+        """The agent has made its writes and no others, and has told every fact."""
+        said = [m.content for m in self.messages if m.role == "assistant" and m.content and not m.tool_calls]
+        wrote = not self.missing_writes("assistant") and not self.stray_of("assistant")
+        return wrote and len(said) > 1 and not unsaid(said, self._facts)
 
     def stray_of(self, actor: Actor) -> list[int]:
         """Positions of one party's stray writes."""
@@ -131,6 +148,9 @@ def _by_ending(case: _Case) -> Attribution | None:
     last = (len(case.messages) - 1,) if case.messages else ()
     if (blame := _ENDINGS.get(case.termination)) is not None:
         return Attribution(blame, last, f"the dialogue ended by {case.termination}")
+    if case.termination == "context_window_exceeded":
+        side = case.turn
+        return Attribution(side, last, f"the dialogue grew longer than the context of the {side}'s model")
     if case.termination == "too_many_errors":
         errors: dict[Actor, list[int]] = {"assistant": [], "user": []}
         for call in case.calls:
@@ -140,12 +160,22 @@ def _by_ending(case: _Case) -> Attribution | None:
         who: Blame = "user" if guilty == "user" else "agent"
         return Attribution(who, tuple(errors[guilty]), f"{len(errors[guilty])} failed calls of the {who}")
     if case.termination == "max_steps":
-        moves = Counter(message.role for message in case.messages)
-        idle = case.missing_writes("user") and not case.missing_writes("assistant")
-        if moves["user"] > moves["assistant"] and idle:
-            return Attribution("user", last, "the user made most of the moves and not the ones that were needed")
-        return Attribution("agent", last, "the agent did not come to an end")
+        return _by_length(case, last)
     return None
+
+
+def _by_length(case: _Case, last: tuple[int, ...]) -> Attribution:
+    """Who kept a dialogue from ending in time."""
+    moves = Counter(message.role for message in case.messages)
+    idle = case.missing_writes("user") and not case.missing_writes("assistant")
+    if moves["user"] > moves["assistant"] and idle:
+        return Attribution("user", last, "the user made most of the moves and not the ones that were needed")
+    by_user = sum(call.actor == "user" for call in case.calls)
+    if 4 * by_user > len(case.messages) and 2 * by_user > len(case.calls):  # a call and its result: half of it all
+        return Attribution("user", last, "most of the dialogue is the user calling tools")
+    if case.agent_is_done:
+        return Attribution("user", last, "all was done and told, and the user did not end it")
+    return Attribution("agent", last, "the agent did not come to an end")
 
 
 def _by_criterion(verdict: Verdict) -> Attribution | None:
@@ -179,6 +209,8 @@ def _by_early_stop(case: _Case) -> Attribution | None:
     spoken = [i for i, m in enumerate(case.messages[:stop]) if m.role == "assistant" and m.content and not m.tool_calls]
     if case.termination != "user_stop" or not spoken or case.messages[stop].role != "user":
         return None
+    if not any(m.role == "user" and m.content and not m.tool_calls for m in case.messages[:stop]):
+        return Attribution("user", (stop,), "the user stopped before the agent had its first turn")
     if _still_asks(case.messages[spoken[-1]].content or ""):
         return Attribution("user", (spoken[-1], stop), "the user stopped while the agent was waiting for an answer")
     undone = case.missing_writes("user")

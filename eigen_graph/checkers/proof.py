@@ -15,7 +15,7 @@ from eigen_graph.checkers.gold import gold_trajectory, perform
 from eigen_graph.checkers.mutation import Sketch, mutants
 from eigen_graph.checkers.procedure import breaches
 from eigen_graph.checkers.variants import variants
-from eigen_graph.checkers.verdict import bounded
+from eigen_graph.checkers.verdict import Verdict, bounded
 
 if TYPE_CHECKING:
     from eigen_graph.checkers.checker import Checker
@@ -112,6 +112,8 @@ def prove(
         verdict = checker.judge(perform(bench, sketch.beats), domain)
         if verdict.reward < 1:
             rejected.append(Variant(kind=sketch.kind, description=sketch.description, reason=verdict.reason))
+            if _broke(verdict):
+                break  # a program that hangs once may hang every time
     wrong, equivalent, survivors = 0, 0, []
     ends = _ends(bench)
     for sketch in chosen(mutants(bench, rng), most_mutants, rng):
@@ -120,7 +122,10 @@ def prove(
             equivalent += 1
             continue
         wrong += 1
-        if checker.judge(trajectory, domain).reward == 1:
+        verdict = checker.judge(trajectory, domain)
+        if _broke(verdict):
+            return Proof(gold_passes=True, reason=bounded(f"on {sketch.kind}, {sketch.description}: {verdict.reason}"))
+        if verdict.reward == 1:
             survivors.append(Mutant(kind=sketch.kind, description=sketch.description))
     killed = wrong - len(survivors)
     kill_rate = killed / wrong if wrong else 0.0
@@ -149,6 +154,11 @@ def chosen(sketches: Iterable[Sketch], most: int, rng: random.Random) -> list[Sk
         kinds.setdefault(sketch.kind, []).append(sketch)
     turns = [(turn, sketch) for group in kinds.values() for turn, sketch in enumerate(group)]
     return [sketch for _, sketch in sorted(turns, key=lambda pair: pair[0])[:most]]
+
+
+def _broke(verdict: Verdict) -> bool:
+    """The checker's own program failed, so nothing was judged."""
+    return any(part.fault == "checker" for part in verdict.parts)
 
 
 def _ends(bench: Bench) -> list[Environment]:

@@ -46,6 +46,8 @@ class DialogueState(DialogueRequest, total=False):
     steps: int
     errors: int
     began: float
+    world: str
+    """Names what the last turn left in `Context.worlds`."""
     trajectory: dict[str, Any]
     """The finished dialogue, as JSON."""
     agent_system: str
@@ -95,7 +97,7 @@ async def _turn(state: DialogueState, context: Context, actor: Actor) -> Command
     update: dict[str, Any] = {"messages": turn.said, "steps": turn.steps, "errors": turn.errors}
     if termination:
         return Command(goto="close", update=update | {"trajectory": {"termination": termination}})
-    context.worlds.keep(_key(state), turn.world)
+    update["world"] = context.worlds.keep(turn.world)
     return Command(goto="agent" if actor == "user" else "user", update=update)
 
 
@@ -109,7 +111,7 @@ class _Turn:
         self.context = context
         self.role: Role = "user" if actor == "user" else "agent"
         self.tools = domain.tools_of(actor)
-        self.world = context.worlds.take(_key(state), domain, state["task"], systems, state["messages"])
+        self.world = context.worlds.take(state.get("world", ""), domain, state["task"], systems, state["messages"])
         self.scene = _scene(self.world.task, state.get("attempt", 0))
         self.said: list[dict[str, Any]] = []
         self.steps, self.errors = state["steps"], state["errors"]
@@ -162,10 +164,6 @@ class _Turn:
 def _scene(task: Task, attempt: int) -> Scene:
     cue = task.tags.cue
     return Scene(id=task.id, cue=Cue.model_validate(cue) if cue else None, attempt=attempt)
-
-
-def _key(state: DialogueState) -> str:
-    return f"{state['task'].get('id')}/{state.get('attempt', 0)}"
 
 
 def _tools_rule(domain: Domain) -> str:

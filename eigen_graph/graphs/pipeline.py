@@ -88,7 +88,7 @@ async def prove(state: Instance, runtime: Runtime[Context], _visit: int) -> dict
     found = {key: done[key] for key in ("outcome", "checker", "kill_rate") if key in done}
     if done["outcome"] == "proven":
         return found
-    return {**found, "blame": "checker", "reason": done["reason"], "problem": done["reason"]}
+    return {**found, "blame": done["blame"], "reason": done["reason"], "problem": done["reason"]}
 
 
 async def talk(state: Instance, runtime: Runtime[Context], visit: int) -> dict[str, Any]:
@@ -135,8 +135,11 @@ KINDS: Mapping[Kind, Node] = {"scenario": write, "checker": prove, "dialogue": t
 async def accept(state: Instance) -> dict[str, Any]:
     """The instance enters the dataset; whatever the edges say, not without a proven checker and a full reward."""
     proof = (state.get("checker") or {}).get("proof") or {}
-    if not proof.get("sound") or (state.get("verdict") or {}).get("reward") != 1:
-        return {"fate": "rejected", "seconds": _seconds(state)}
+    if not proof.get("sound"):
+        reason = f"its checker is not proven: {proof.get('reason', '')}"
+        return {"fate": "rejected", "blame": "checker", "reason": reason, "seconds": _seconds(state)}
+    if (state.get("verdict") or {}).get("reward") != 1:
+        return {"fate": "rejected", "blame": state.get("blame") or "agent", "seconds": _seconds(state)}
     return {"fate": "accepted", "blame": None, "reason": "", "evidence": [], "seconds": _seconds(state)}
 
 

@@ -13,6 +13,7 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
+from eigen_graph.checkers.verdict import bounded
 from eigen_graph.core import Cue, Message, Task
 from eigen_graph.graphs.context import Context, context_of
 from eigen_graph.models import ReplyError, RequestError, Scene
@@ -67,7 +68,7 @@ async def review(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any
     try:
         found = await context.cast.structured("reviewer", messages, Review, scene=scene)
     except (ReplyError, RequestError) as error:
-        found = Review(decision="reject", blame="checker", reason=f"the reviewer's reply is unusable: {error}")
+        found = Review(decision="reject", blame="none", reason=bounded(f"there is no review: {error}"))
     return _bounded(found, state)
 
 
@@ -105,19 +106,29 @@ def _verdict(state: ReviewState) -> dict[str, Any]:
 def _bounded(found: Review, state: ReviewState) -> dict[str, Any]:
     """The review as it counts: evidence that exists, no acceptance against the verdict, no blame beside acceptance."""
     length = len(state["trajectory"]["messages"])
-    evidence = [index for index in found.evidence if 0 <= index < length]
+    evidence = list(dict.fromkeys(index for index in found.evidence if 0 <= index < length))
     passed = state["verdict"]["reward"] == 1
     data = found.model_dump(mode="json") | {"evidence": evidence}
-    if found.decision == "accept" and not passed:
-        data["decision"] = "repair"
-    if data["decision"] == "accept":
+    if found.decision == "accept" and passed:
         data["blame"] = "none"
-    elif data["blame"] == "none":
-        attribution = state.get("attribution") or {}
-        data["blame"] = attribution.get("blame") or "agent"
-        data["evidence"] = evidence or list(attribution.get("evidence", ()))
-        data["reason"] = found.reason or attribution.get("reason", "")
+    elif found.decision == "accept" or found.blame == "none":
+        data["decision"] = "repair" if found.decision == "accept" else found.decision
+        data |= _undecided(found, state)
     return {"review": data, "outcome": data["decision"]}
+
+
+def _undecided(found: Review, state: ReviewState) -> dict[str, Any]:
+    """Whose fault it is when the reviewer names nobody, or accepts what the checker fails.
+
+    The checker's own view stands; a reviewer that turns down a dialogue that passed and blames nobody is itself what
+    is wrong with the judging.
+    """
+    attribution = state.get("attribution") or {}
+    if not attribution.get("blame"):
+        reason = found.reason or "the reviewer turned down what the checker had passed, and blamed nobody"
+        return {"blame": "checker", "reason": reason}
+    evidence = list(attribution.get("evidence", ()))
+    return {"blame": attribution["blame"], "evidence": evidence, "reason": attribution.get("reason") or found.reason}
 
 
 _graph = StateGraph(ReviewState, context_schema=Context, input_schema=ReviewRequest)

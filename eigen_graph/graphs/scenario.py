@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage, ToolMessage
 from langchain_core.tools import BaseTool, StructuredTool
 from langgraph.graph import START, StateGraph
 from langgraph.graph.message import add_messages
@@ -19,6 +20,7 @@ from langgraph.types import Command
 from pydantic import ValidationError
 from typing_extensions import TypedDict
 
+from eigen_graph.checkers.verdict import bounded
 from eigen_graph.core import PERSONAS, Actor, Cue, Domain, Environment, TaskDraft, ToolCall, case_tags
 from eigen_graph.graphs import wording
 from eigen_graph.graphs.context import Context, context_of
@@ -28,6 +30,7 @@ from eigen_graph.models import ReplyError, RequestError, Scene, calls_of
 
 _SAMPLED_RECORDS = 6
 _MAX_FAULTS = 5
+_MAX_FAULT_CHARS = 400
 
 
 class ScenarioRequest(TypedDict, total=False):
@@ -92,8 +95,8 @@ async def explore(state: ScenarioState, runtime: Runtime[Context]) -> Command[Li
     if used >= context.max_look_ups:
         reason = f"the writer looked around {used} times and submitted nothing"
         return Command(goto="__end__", update={"outcome": "failed", "reason": reason})
-    answers = [_answer(context.resolved_domain, call) for call in calls_of(reply)]
-    return Command(goto="draft", update={"messages": answers, "look_ups": used + len(answers)})
+    answers, used = _look_up(calls_of(reply), used, context)
+    return Command(goto="draft", update={"messages": answers, "look_ups": used})
 
 
 async def examine(state: ScenarioState, runtime: Runtime[Context]) -> Command[Literal["draft", "__end__"]]:
@@ -101,18 +104,20 @@ async def examine(state: ScenarioState, runtime: Runtime[Context]) -> Command[Li
     context = context_of(runtime)
     domain, used = context.resolved_domain, state.get("submissions", 0) + 1
     calls = calls_of(_last_reply(state))
-    submission = next((call for call in calls if call.name == submit_task.name), None)
+    submitted = [call for call in calls if call.name == submit_task.name]
     problem = "Call `submit_task` with the task, or a read tool to look around."
-    if submission is not None:
-        task, problem = _judge(submission, state, domain)
+    if submitted:
+        task, problem = _judge(submitted[0], state, domain)
         if task is not None:
             return Command(goto="__end__", update={"task": task, "outcome": "written", "submissions": used})
     if used >= context.max_submissions:
         reason = f"no valid task in {used} submissions; the last: {problem}"
         return Command(goto="__end__", update={"outcome": "failed", "reason": reason, "submissions": used})
-    answers = [ToolMessage(f"Error: {problem}", tool_call_id=call.id, status="error") for call in calls]
-    told: list[Any] = answers or [("user", problem)]
-    return Command(goto="draft", update={"messages": told, "submissions": used})
+    if not calls:
+        return Command(goto="draft", update={"messages": [HumanMessage(problem)], "submissions": used})
+    answers, looked = _look_up([c for c in calls if c not in submitted], state.get("look_ups", 0), context)
+    answers += [_refusal(call, problem if call is submitted[0] else "submit one task at a time") for call in submitted]
+    return Command(goto="draft", update={"messages": answers, "submissions": used, "look_ups": looked})
 
 
 def _opening(state: ScenarioState, context: Context, domain: Domain) -> list[BaseMessage]:
@@ -142,22 +147,37 @@ def _records(domain: Domain, seed: int) -> str:
 
 def _tools(domain: Domain) -> list[BaseTool]:
     readers: dict[str, BaseTool] = {}
-    for actor in ("assistant", "user"):
+    for actor in _parties(domain):
         for tool in domain.tools_of(actor):
-            if not domain.side(actor).toolbox[tool.name].traits.writes:
+            if not domain.side(actor).toolbox[tool.name].traits.writes and tool.name != submit_task.name:
                 readers.setdefault(tool.name, tool)
     return [*readers.values(), submit_task]
 
 
+def _look_up(calls: Sequence[ToolCall], used: int, context: Context) -> tuple[list[ToolMessage], int]:
+    """Answers to look-ups, as many as the writer still has, and how many it has had then."""
+    left = max(0, context.max_look_ups - used)
+    spent = f"all {context.max_look_ups} look-ups are used up; call `submit_task`"
+    answers = [_answer(context.resolved_domain, call) for call in calls[:left]]
+    return answers + [_refusal(call, spent) for call in calls[left:]], used + len(answers)
+
+
 def _answer(domain: Domain, call: ToolCall) -> ToolMessage:
-    in_agent = call.name in domain.agent.toolbox
-    bound = (domain.agent if in_agent or domain.user is None else domain.user).toolbox.get(call.name)
-    if bound is not None and bound.traits.writes:
-        text = f"Error: {call.name} writes; a writer of tasks only looks"
-    else:
-        actor: Actor = "assistant" if in_agent or domain.user is None else "user"
-        text = Environment(domain).run(call.name, call.arguments, actor).content
-    return ToolMessage(text, tool_call_id=call.id, status="error" if text.startswith("Error:") else "success")
+    parties = {actor: domain.side(actor).toolbox.get(call.name) for actor in _parties(domain)}
+    known = {actor: bound for actor, bound in parties.items() if bound is not None}
+    reader = next((actor for actor, bound in known.items() if not bound.traits.writes), None)
+    if known and reader is None:
+        return _refusal(call, f"{call.name} writes; a writer of tasks only looks")
+    outcome = Environment(domain).run(call.name, call.arguments, reader or "assistant")
+    return ToolMessage(outcome.content, tool_call_id=call.id, status="error" if outcome.error else "success")
+
+
+def _refusal(call: ToolCall, problem: str) -> ToolMessage:
+    return ToolMessage(f"Error: {problem}", tool_call_id=call.id, status="error")
+
+
+def _parties(domain: Domain) -> tuple[Actor, ...]:
+    return ("assistant", "user") if domain.user else ("assistant",)
 
 
 def _judge(call: ToolCall, state: ScenarioState, domain: Domain) -> tuple[dict[str, Any] | None, str]:
@@ -168,13 +188,17 @@ def _judge(call: ToolCall, state: ScenarioState, domain: Domain) -> tuple[dict[s
         submitted = TaskDraft.model_validate(call.arguments)
     except ValidationError as error:
         found = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
-        return None, "; ".join(found[:_MAX_FAULTS])
+        return None, _told(found)
     plan, cue = state.get("plan") or {}, cue_of(state, domain)
     tags = case_tags(cue, plan=plan.get("id", ""), generation=plan.get("generation", 0))
     task = submitted.to_task(state.get("id", "task"), tags, persona=PERSONAS.get(cue.persona))
     if found := list(faults(submitted, task, domain)):
-        return None, "; ".join(found[:_MAX_FAULTS])
+        return None, _told(found)
     return task.to_json(), ""
+
+
+def _told(found: Sequence[str]) -> str:
+    return "; ".join(bounded(fault, _MAX_FAULT_CHARS) for fault in found[:_MAX_FAULTS])
 
 
 def _last_reply(state: ScenarioState) -> AIMessage:

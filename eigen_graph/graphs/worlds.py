@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -52,7 +53,8 @@ class Worlds:
     """Worlds by dialogue.
 
     A graph's state is JSON and may be saved and resumed in another process; an environment is not. So it is kept here
-    with the number of messages it has seen, and where it is missing or has seen others, it is built anew.
+    under a name that the state carries and that each turn draws anew: another dialogue of the same task, or a second
+    way on from an old state, never finds it. Where it is missing, or has seen other messages, it is built anew.
     """
 
     def __init__(self) -> None:
@@ -60,7 +62,7 @@ class Worlds:
 
     def take(
         self,
-        key: str,
+        name: str,
         domain: Domain,
         task: Mapping[str, Any],
         systems: Mapping[Actor, str],
@@ -69,7 +71,7 @@ class Worlds:
         """Take out the world of a dialogue after these messages.
 
         Args:
-            key: Names the dialogue and its attempt.
+            name: What `keep` called it.
             domain: Where it takes place.
             task: The task, as JSON.
             systems: Each side's instructions.
@@ -78,13 +80,15 @@ class Worlds:
         Raises:
             EigenGraphError: The task is none, or its initial state does not fit the domain.
         """
-        world = self._kept.pop(key, None)
+        world = self._kept.pop(name, None)
         if world is None or world.seen != len(messages):
             world = World(domain, Task.from_json(task), systems, messages)
         return world
 
-    def keep(self, key: str, world: World) -> None:
-        """Put it back for the next turn."""
-        self._kept[key] = world
+    def keep(self, world: World) -> str:
+        """Put it back for the next turn; the name to find it by, once."""
+        name = uuid.uuid4().hex
+        self._kept[name] = world
         if len(self._kept) > _MAX_KEPT:
             self._kept.popitem(last=False)
+        return name

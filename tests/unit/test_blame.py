@@ -74,7 +74,8 @@ def test_a_user_who_only_looks_around_uses_up_the_steps() -> None:
     about = repair()
     cut = dialogue(HOME, about, OPEN, test, reset, ("assistant", "Please plug it in."), *looks, stop=False)
     assert found(HOME, about, cut.model_copy(update={"termination": "max_steps"})).blame == "user"
-    cut = dialogue(HOME, about, OPEN, *looks, stop=False).model_copy(update={"termination": "max_steps"})
+    chat = [("assistant", "Hm."), ("user", "Well?")] * 4
+    cut = dialogue(HOME, about, OPEN, *chat, *looks[:2], stop=False).model_copy(update={"termination": "max_steps"})
     assert found(HOME, about, cut).blame == "agent"
 
 
@@ -203,3 +204,29 @@ def test_calls_that_were_never_answered_count_for_nobody() -> None:
     cut = Trajectory(messages=(Message(role="user", content="Hi"), Message(role="assistant", tool_calls=(call,))))
     cause = found(SHOP, task(CREDIT), cut)
     assert (cause.blame, cause.reason) == ("agent", "add_credit was never done")
+
+
+def test_a_context_that_is_too_short_is_the_fault_of_who_had_the_turn() -> None:
+    look = does("look_at_router", by="user")
+    turns = {
+        "user": [[OPEN, ("assistant", "A long story.")], [OPEN, ("assistant", "Please look."), look]],
+        "agent": [[OPEN], [OPEN, does("test_line", line_id="L1")]],
+    }
+    for blame, dialogues in turns.items():
+        for moves in dialogues:
+            cut = dialogue(HOME, repair(), *moves, stop=False)
+            assert (
+                found(HOME, repair(), cut.model_copy(update={"termination": "context_window_exceeded"})).blame == blame
+            )
+
+
+def test_a_user_who_does_not_end_what_is_settled_uses_up_the_steps() -> None:
+    about = task(FIND, CANCEL)
+    settled = dialogue(SHOP, about, OPEN, FIND, CANCEL, ("assistant", "Done."), *[("user", "So?")] * 9, stop=False)
+    settled = settled.model_copy(update={"termination": "max_steps"})
+    assert found(SHOP, about, settled).blame == "user"
+    assert found(SHOP, task(FIND, CANCEL, facts=("12.00",)), settled).blame == "agent"
+
+
+def test_a_user_who_stops_before_the_first_answer_is_to_blame() -> None:
+    assert found(SHOP, task(FIND, CANCEL), dialogue(SHOP, task(FIND, CANCEL))).blame == "user"
