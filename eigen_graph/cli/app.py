@@ -2,41 +2,43 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
+from inspect import cleandoc
 from typing import Annotated
 
 import typer
 
 from eigen_graph import __version__
-from eigen_graph.cli import domains, runs, synthesize
-from eigen_graph.cli.console import errors
+from eigen_graph.cli import domains, runs, show, synthesize
+from eigen_graph.cli.console import complain
 from eigen_graph.core import EigenGraphError
 
-PAUSED = 3
+DONE, WRONG, UNUSABLE, PAUSED = 0, 1, 2, 3
+NAME = "eigen-graph"
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+"""What Typer raises for a wrong command line; where it is defined differs between Typer's versions."""
 
 app = typer.Typer(
-    name="eigen-graph",
+    name=NAME,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=(
         "Turn a domain (policy, tools, database) into verified tool-use dialogues, each with its own checker.\n\n"
         "Exit status: 0 done; 1 done, but something was found wrong or too few were accepted; 2 unusable input, "
-        "nothing lost; 3 stopped early, `eigen-graph resume RUN` goes on."
+        "nothing was lost; 3 stopped early, `eigen-graph resume RUN` goes on."
     ),
 )
+for command in (synthesize.synthesize, synthesize.resume, runs.status, show.show, runs.verify, runs.export):
+    paragraphs = cleandoc(command.__doc__ or "").split("\n\n")
+    app.command(help="\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs))(command)
 app.add_typer(domains.app, name="domains")
-app.command("synthesize")(synthesize.synthesize)
-app.command("resume")(synthesize.resume)
-app.command("status")(runs.status)
-app.command("verify")(runs.verify)
-app.command("export")(runs.export)
-app.command("show")(runs.show)
 
 
 def _version(wanted: bool) -> None:  # Typer's callback signature
     if wanted:
-        typer.echo(f"eigen-graph {__version__}")
+        typer.echo(f"{NAME} {__version__}")
         raise typer.Exit
 
 
@@ -50,13 +52,27 @@ def _options(
 
 
 def main() -> None:
-    """Run a command; an error a person can put right is one line on stderr and an exit status."""
+    """Run a command; an error that a person can put right is one line on stderr and an exit status."""
     try:
-        app()
+        status = app(standalone_mode=False, prog_name=NAME)
     except EigenGraphError as error:
-        errors.print(f"[bold red]error:[/] {_plain(error)}", soft_wrap=True, highlight=False)
-        sys.exit(PAUSED if synthesize.is_pause(error) else 2)
+        complain(str(error))
+        status = PAUSED if synthesize.is_pause(error) else UNUSABLE
+    except sqlite3.Error as error:
+        complain(f"a file of the run cannot be read: {error}; bring it back from a copy, or start a new run")
+        status = UNUSABLE
+    except _UsageError as error:
+        status = _misused(error)
+    sys.exit(status if isinstance(status, int) else DONE)
 
 
-def _plain(error: EigenGraphError) -> str:
-    return " ".join(str(error).split()).replace("[", r"\[")
+def _misused(error: Exception) -> int:
+    """Say what is wrong with the command line, or give the help when there is hardly a command."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(str(error))  # the help; empty when it has been printed with colors already
+        return UNUSABLE
+    command = context.command_path if context else NAME
+    message = error.format_message() if hasattr(error, "format_message") else str(error)
+    complain(f"{message.rstrip('.')} (see {command} --help)")
+    return UNUSABLE

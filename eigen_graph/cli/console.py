@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 out = Console()
 errors = Console(stderr=True)
@@ -14,3 +15,8 @@ errors = Console(stderr=True)
 def print_json(value: Any) -> None:
     """A result for machines, on stdout."""
     out.print_json(json.dumps(value, ensure_ascii=False))
+
+
+def complain(text: str) -> None:
+    """One line on stderr, whatever the text."""
+    errors.print(f"[bold red]error:[/] {escape(' '.join(text.split()))}", soft_wrap=True, highlight=False)

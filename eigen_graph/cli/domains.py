@@ -15,7 +15,9 @@ from eigen_graph.graphs.wording import tool_list
 
 app = typer.Typer(help="List, show and check domains.", no_args_is_help=True)
 
-Name = Annotated[str, typer.Argument(help="hotel, broadband, package.module:attribute, or file.py:attribute.")]
+Name = Annotated[
+    str, typer.Argument(metavar="DOMAIN", help="hotel, broadband, package.module:attribute, or file.py:attribute.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -26,7 +28,7 @@ def list_domains(as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = Table.grid(padding=(0, 2, 0, 0))
     for name, title in found.items():
         table.add_row(name, title)
     out.print(table)
@@ -64,16 +66,29 @@ def show(name: Name, as_json: AsJson = False) -> None:
 
 @app.command("check")
 def check(name: Name, as_json: AsJson = False) -> None:
-    """Check that a domain is what the engine needs. Exit status 1 when there is an error."""
+    """Check that a domain's tools, policy, records and playbook agree, and say what to mend.
+
+    An error makes tasks that cannot be trusted, a warning fewer or duller ones. Exit status 1 when there is an error.
+    """
     findings = check_domain(load_domain(name))
     wrong = [finding for finding in findings if finding.severity == "error"]
     if as_json:
         print_json([vars(finding) for finding in findings])
     else:
+        table = Table.grid(padding=(0, 2, 0, 0))
         for finding in findings:
             color = "red" if finding.severity == "error" else "yellow"
-            told = escape(f"{finding.where}: {finding.what}. {finding.mend}")
-            out.print(f"[{color}]{finding.severity}[/] {told}", highlight=False)
-        out.print(f"{name}: {len(wrong)} errors, {len(findings) - len(wrong)} warnings", highlight=False)
+            table.add_row(f"[{color}]{finding.severity}[/]", escape(f"{finding.where}: {finding.what}"))
+            table.add_row("", f"[dim]mend:[/] {escape(finding.mend)}")
+        if findings:
+            out.print(table, highlight=False)
+        out.print(f"{name}: {_summary(len(wrong), len(findings) - len(wrong))}", highlight=False, soft_wrap=True)
     if wrong:
         raise typer.Exit(1)
+
+
+def _summary(wrong: int, doubtful: int) -> str:
+    if not wrong and not doubtful:
+        return "all agrees; try `eigen-graph synthesize` on it"
+    counts = f"{wrong} {'error' if wrong == 1 else 'errors'}, {doubtful} {'warning' if doubtful == 1 else 'warnings'}"
+    return f"{counts}; mend the errors first, some hide others" if wrong else counts

@@ -1,8 +1,7 @@
-"""`status`, `verify`, `export` and `show`: look at a run that is there."""
+"""`status`, `verify` and `export`: look at a run that is there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,11 +13,11 @@ from rich.table import Table
 from eigen_graph.cli.console import out, print_json
 from eigen_graph.core import Domain, EigenGraphError
 from eigen_graph.domains import load_domain
-from eigen_graph.runs import InstanceRow, LedgerReader, RunFolder
+from eigen_graph.runs import LedgerReader, RunFolder
 from eigen_graph.runs.datasets import FORMATS, export_run
 from eigen_graph.runs.verify import Finding, verify_run
 
-RunPath = Annotated[Path, typer.Argument(help="Run folder.")]
+RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 _SHOWN_FINDINGS = 20
 
@@ -56,7 +55,7 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
     if as_json:
         print_json(data)
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
+    table = Table.grid(padding=(0, 2, 0, 0))
     table.add_row("domain", data["domain"])
     table.add_row("accepted", f"{counts.accepted} of {wanted}")
     table.add_row("rejected", f"{counts.rejected}{_listed(counts.by_blame)}")
@@ -66,9 +65,11 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
     table.add_row("kill rate", f"{data['mean_kill_rate']:.3f} on average" if kill_rates else "-")
     table.add_row("coverage", f"{len(coverage) - len(data['uncovered'])} of {len(coverage)} planned clause-tool pairs")
     table.add_row("spent", f"{spent.calls:,} calls, {data['tokens']:,} tokens, {_money(spent.cost_usd)}")
-    out.print(table)
-    for reason in data["reasons"]:
-        out.print(escape(f"- {reason}"), highlight=False)
+    for number, reason in enumerate(data["reasons"]):
+        table.add_row("" if number else "reasons", escape(reason))
+    out.print(table, highlight=False)
+    if counts.accepted < wanted:
+        out.print(f"to go on: eigen-graph resume {run}", highlight=False, soft_wrap=True)
 
 
 def verify(
@@ -76,7 +77,10 @@ def verify(
     proofs: Annotated[bool, typer.Option("--proofs", help="Also prove every accepted checker again.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Replay every call of a run and judge every dialogue again. Exit status 1 when something does not hold."""
+    """Replay every call of a run and judge every dialogue again.
+
+    Nothing that was recorded is trusted. Exit status 1 when something does not hold.
+    """
     folder = RunFolder.open(run)
     findings: list[Finding] = []
     dialogues = accepted = 0
@@ -92,76 +96,65 @@ def verify(
     else:
         for finding in findings[:_SHOWN_FINDINGS]:
             out.print(escape(f"{finding.instance}: {finding.problem}"), highlight=False)
-        verdict = f"{len(findings)} things do not hold" if findings else "all hold"
+        if len(findings) > _SHOWN_FINDINGS:
+            out.print(f"... and {len(findings) - _SHOWN_FINDINGS} more: --json gives all")
+        verdict = f"{_many(len(findings), 'thing')} found that should not be" if findings else "all hold"
         out.print(f"{dialogues} dialogues replayed and judged again, {accepted} accepted: {verdict}", highlight=False)
     if findings:
         raise typer.Exit(1)
 
 
-def export(
+def export(  # noqa: PLR0917  # one parameter an option is how Typer works
     run: RunPath,
     formats: Annotated[
-        list[str] | None, typer.Option("--format", "-f", help=f"{', '.join(FORMATS)}; repeat it. Default: all.")
+        list[str] | None,
+        typer.Option(
+            "--format",
+            "-f",
+            metavar="NAME",
+            help=f"What to write: {', '.join(FORMATS)}; may be given more than once. Default: all of them.",
+        ),
     ] = None,
-    view: Annotated[View, typer.Option(help="One SFT row a dialogue, or one an agent's turn.")] = View.DIALOGUE,
-    dedup: Annotated[float, typer.Option(min=0.0, max=1.0, help="Similarity from which a task is a duplicate.")] = 0.9,
+    view: Annotated[
+        View, typer.Option(help="What one row of sft and user_sft is: a dialogue, or a turn of its speaker.")
+    ] = View.DIALOGUE,
+    dedup: Annotated[
+        float,
+        typer.Option(
+            metavar="SHARE",
+            help="Leave a task out that is as similar as this to an earlier one (0 to 1); above 1, only one that is "
+            "the same.",
+        ),
+    ] = 0.9,
+    to: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Where to. Default: RUN/export.", show_default=False)
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write the accepted dialogues of a run as data sets, with a card, into RUN/export."""
+    """Write the accepted dialogues of a run as data sets, with a card."""
     folder = RunFolder.open(run)
     if unknown := sorted(set(formats or ()) - set(FORMATS)):
         raise EigenGraphError(f"no format {', '.join(unknown)}; there are {', '.join(FORMATS)}")
-    report = export_run(folder, formats or list(FORMATS), view=view.value, dedup_threshold=dedup)
+    if not dedup > 0:  # also refuses NaN
+        raise EigenGraphError(f"--dedup must be above 0, not {dedup:g}: at 0, every task is like every other")
+    report = export_run(
+        folder, formats or list(FORMATS), out=to, domain=_domain(folder), view=view.value, dedup_threshold=dedup
+    )
     if as_json:
         print_json(report.to_json())
         return
-    left_out = len(report.duplicates)
-    out.print(f"{report.exported} dialogues into {report.folder}, {left_out} near-duplicates left out", highlight=False)
+    exact = sum(duplicate.kind == "exact" for duplicate in report.duplicates)
+    near = len(report.duplicates) - exact
+    left_out = f"; left out {_many(exact, 'duplicate')}, {_many(near, 'near-duplicate')}" if report.duplicates else ""
+    out.print(f"{_many(report.exported, 'dialogue')} into {report.folder}{left_out}", highlight=False, soft_wrap=True)
+    table = Table.grid(padding=(0, 2, 0, 0))
     for file, rows in report.files.items():
-        out.print(f"  {file}: {rows} rows", highlight=False)
+        table.add_row(f"  {file}", _many(rows, "row"))
+    out.print(table, highlight=False)
 
 
-def show(
-    run: RunPath,
-    task: Annotated[str | None, typer.Argument(help="Instance, e.g. g0-000003. Default: the first accepted.")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Print one dialogue with its task, its verdict and its checker's proof."""
-    folder = RunFolder.open(run)
-    with folder.reader() as ledger:
-        row = ledger.instance(task) if task else next(ledger.instances("accepted"), None)
-    if row is None:
-        raise EigenGraphError(f"the run in {run} has no accepted dialogue yet: name an instance, see `status`")
-    if as_json:
-        print_json(row.to_json())
-        return
-    for line in _dialogue(row):
-        out.print(line, highlight=False, soft_wrap=True)
-
-
-def _dialogue(row: InstanceRow) -> Iterator[str]:
-    yield f"[bold]{row.id}[/]  {row.fate}" + (f" ({row.blame}: {escape(row.reason)})" if row.blame else "")
-    if row.task:
-        told = row.task["user_scenario"]["instructions"]
-        yield f"[dim]the user:[/] {escape(told['reason_for_call'])} {escape(told.get('known_info') or '')}\n"
-    colors = {"assistant": "cyan", "user": "green", "tool": "dim"}
-    for number, message in enumerate((row.trajectory or {}).get("messages", ())):
-        mark = ">" if number in row.evidence else " "
-        who = {"assistant": "agent", "user": "user", "tool": "  ->"}[message["role"]]
-        for call in message.get("tool_calls", ()):
-            text = escape(f"{call['function']['name']}({call['function']['arguments']})")
-            yield f"{mark}{number:>3} [{colors[message['role']]}]{who}[/] calls {text}"
-        if message["content"] and not message.get("tool_calls"):
-            yield f"{mark}{number:>3} [{colors[message['role']]}]{who}[/] {escape(message['content'])}"
-    for part in (row.verdict or {}).get("parts", ()):
-        verdict = {True: "passed", False: "failed", None: "not judged"}[part["passed"]]
-        yield f"[dim]{part['name']}: {verdict}[/] {escape(part['reason'])}"
-    proof = (row.checker or {}).get("proof")
-    if proof:
-        yield (
-            f"[dim]checker: {proof['killed']} of {proof['mutants']} mutants failed, "
-            f"{proof['variants']} valid variants passed[/]"
-        )
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 def _domain(folder: RunFolder) -> Domain:
@@ -179,4 +172,4 @@ def _listed(counts: dict[str, int]) -> str:
 
 
 def _money(usd: float | None) -> str:
-    return "price unknown" if usd is None else f"${usd:.4f}"
+    return "price unknown" if usd is None else f"${usd:.4f}" if 0 < usd < 1 else f"${usd:,.2f}"

@@ -1,5 +1,5 @@
 """Domains: bundled ones, one folder each, and the way to load anybody's."""
 
-from eigen_graph.domains.registry import domain_names, load_domain
+from eigen_graph.domains.registry import absolute_reference, domain_names, load_domain
 
-__all__ = ["domain_names", "load_domain"]
+__all__ = ["absolute_reference", "domain_names", "load_domain"]

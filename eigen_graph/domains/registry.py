@@ -74,6 +74,14 @@ def load_domain(name: str) -> Domain:
     return _domain_in(module, attribute, reference)
 
 
+def absolute_reference(name: str) -> str:
+    """The same domain's name as it is understood in any working directory: only paths change."""
+    match = None if name in _references() else _REFERENCE.match(name)
+    if match is None or not _is_path(match["target"]):
+        return name
+    return f"{Path(match['target']).resolve()}:{match['attribute'] or _DEFAULT_ATTRIBUTE}"
+
+
 def _references() -> dict[str, str]:
     installed = {point.name: point.value for point in entry_points(group=ENTRY_POINTS)}
     return {**_BUNDLED, **{name: installed[name] for name in sorted(installed) if name not in _BUNDLED}}

@@ -11,7 +11,7 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PrivateAttr, WithJsonSchema
 
 from eigen_graph.core import Domain, EigenGraphError
-from eigen_graph.domains import load_domain
+from eigen_graph.domains import absolute_reference, load_domain
 from eigen_graph.graphs.prompting import Prompt, bundled
 from eigen_graph.graphs.workflow import DEFAULT, WorkflowSpec
 from eigen_graph.graphs.worlds import Worlds
@@ -19,6 +19,7 @@ from eigen_graph.models import Budget, Cast, Role
 from eigen_graph.runs import Ledger
 
 _TEXT = WithJsonSchema({"type": "string"})
+_MODELS = ("model", "planner_model", "writer_model", "user_model", "agent_model", "reviewer_model")
 DomainRef = Annotated[str | InstanceOf[Domain], _TEXT]
 ModelRef = Annotated[str | InstanceOf[BaseChatModel], _TEXT]
 
@@ -48,6 +49,9 @@ class Context(BaseModel):
     max_submissions: int = Field(4, ge=1, le=20, description="How often a writer may submit one task.")
     max_look_ups: int = Field(20, ge=1, le=200, description="Read calls of a writer for one task at most.")
     min_kill_rate: float = Field(0.95, ge=0, le=1, description="Share of mutants a checker must fail to be trusted.")
+    out: str | None = Field(
+        None, description="Run folder of the orchestrator, new or to go on with; runs/DOMAIN-N when left out."
+    )
     workflow: WorkflowSpec = Field(default=DEFAULT, description="Topology of the pipeline.")
     prompts: dict[str, str] = Field(default_factory=dict, description="Prompts by name that replace the bundled ones.")
 
@@ -61,6 +65,19 @@ class Context(BaseModel):
     def resolved_domain(self) -> Domain:
         """The domain itself."""
         return self.domain if isinstance(self.domain, Domain) else load_domain(self.domain)
+
+    def kept(self) -> dict[str, Any]:
+        """These settings as JSON, enough to resume a run by. What was given as an object is there by its name."""
+        kept = self.model_dump(mode="json", exclude={"domain", "out", *_MODELS})
+        if self.workflow == DEFAULT:
+            del kept["workflow"]
+        if not self.prompts:
+            del kept["prompts"]
+        kept["domain"] = self.domain.name if isinstance(self.domain, Domain) else absolute_reference(self.domain)
+        for name in _MODELS:
+            given = getattr(self, name)
+            kept[name] = given if given is None or isinstance(given, str) else type(given).__name__
+        return kept
 
     @property
     def worlds(self) -> Worlds:
@@ -76,11 +93,7 @@ class Context(BaseModel):
     def cast(self) -> Cast:
         """The roles' models, made on first use."""
         if self._cast is None:
-            self._cast = self._build(self._ledger, self._budget)
-            if self._ledger is not None:
-                spent = self._ledger.spent()
-                self._cast.meter.before_usd = spent.cost_usd or 0.0
-                self._cast.meter.before_tokens = spent.input_tokens + spent.output_tokens
+            self._cast = self._build(None, self._budget)
         return self._cast
 
     async def preflight(self, budget: Budget | None = None) -> None:
@@ -120,19 +133,18 @@ class Context(BaseModel):
         )
 
     @property
-    def ledger(self) -> Ledger:
-        """The ledger of the run.
-
-        Raises:
-            EigenGraphError: None is attached: this graph runs outside a run folder.
-        """
-        if self._ledger is None:
-            raise EigenGraphError("the orchestrator writes a ledger: run it by `synthesize(...)` or the command line")
+    def ledger(self) -> Ledger | None:
+        """The ledger that calls are recorded in; None: nowhere."""
         return self._ledger
 
-    def attach(self, ledger: Ledger, budget: Budget | None = None) -> None:
-        """Record calls in a ledger and recall replies from it, within a budget; before the first call."""
+    def attach(self, ledger: Ledger | None, budget: Budget | None = None) -> None:
+        """Record calls in a ledger and recall replies from it, within a budget; None ends that. See `recording`."""
         self._ledger, self._budget, self._cast = ledger, budget, None
+        if ledger is not None:
+            self._cast = self._build(ledger, budget)
+            spent = ledger.spent()
+            self._cast.meter.before_usd = spent.cost_usd or 0.0
+            self._cast.meter.before_tokens = spent.input_tokens + spent.output_tokens
 
     def prompt(self, name: str) -> Prompt:
         """A prompt by name, this context's own before the bundled one."""

@@ -2,6 +2,9 @@
 
 Its state holds counts and offsets; plans, dialogues and costs are in the ledger. Every step is idempotent by id, so a
 run killed anywhere goes on from its last checkpoint: what the ledger holds is not made again.
+
+`synthesis.Run` attaches a run's ledger for the whole run. Where nobody does, as in LangGraph's server, the graph makes
+or finds the run folder itself (`Context.out`), and each step opens the ledger for as long as it writes.
 """
 
 from __future__ import annotations
@@ -10,7 +13,9 @@ import asyncio
 import contextvars
 import math
 import random
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 from langgraph.graph import START, StateGraph
@@ -23,7 +28,8 @@ from eigen_graph.graphs.context import Context, context_of
 from eigen_graph.graphs.coverage import targets
 from eigen_graph.graphs.pipeline import Instance, Order, pipeline_for
 from eigen_graph.graphs.planner import planner
-from eigen_graph.runs import Attempt, InstanceRow, PlanRow, instance_id
+from eigen_graph.graphs.recording import begin_run, find_run, free_folder, recorded
+from eigen_graph.runs import Attempt, InstanceRow, Ledger, PlanRow, instance_id
 
 _SMALL_BATCH = 8
 """When few are missing, as many as this are tried at once if the yield so far asks for it."""
@@ -59,45 +65,75 @@ class RunState(RunRequest, total=False):
     batch: int
     """Size of the batch in work."""
     ended: Literal["complete", "exhausted"]
+    out: str
+    """The run folder, when the graph opens it itself."""
 
 
-def begin(state: RunState) -> dict[str, Any]:
-    """Fill in what was not asked for."""
+async def begin(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Fill in what was not asked for; make or find the run folder where nobody has.
+
+    Raises:
+        EigenGraphError: A model cannot be used, or the folder holds something else.
+    """
     count = state.get("count", 8)
-    return {
-        "count": count,
-        "max_tries": state.get("max_tries") or 2 * count + _SMALL_BATCH,
-        "plans": state.get("plans") or 64,
-        "seed": state.get("seed", 0),
-        "generation": state.get("generation", 0),
-        "tried": 0,
-        "accepted": 0,
-        "planned": 0,
-        "batch": min(count, state.get("max_tries") or count),
-    }
+    request = RunRequest(
+        count=count,
+        max_tries=state.get("max_tries") or 2 * count + _SMALL_BATCH,
+        plans=state.get("plans") or 64,
+        seed=state.get("seed", 0),
+        generation=state.get("generation", 0),
+    )
+    start: dict[str, Any] = {"tried": 0, "accepted": 0, "planned": 0, "batch": min(count, request["max_tries"])}
+    context = context_of(runtime)
+    if context.ledger is None:
+        await context.preflight()
+        start["out"] = await asyncio.to_thread(_own_folder, context, request)
+    return {**request, **start}
+
+
+def _own_folder(context: Context, request: RunRequest) -> str:
+    path = Path(context.out or free_folder(context.resolved_domain.name))
+    if (path / "run.json").exists():
+        folder = find_run(path, context)
+        folder.require({"request": dict(request)})
+    else:
+        folder = begin_run(path, context, request)
+    return str(folder.path)
+
+
+@asynccontextmanager
+async def _ledger(state: RunState, context: Context) -> AsyncIterator[Ledger]:
+    """The ledger that is attached, or the run folder's own for the length of a step."""
+    if context.ledger is not None:
+        yield context.ledger
+        return
+    folder = await asyncio.to_thread(find_run, state["out"], context)
+    async with recorded(context, folder) as ledger:
+        yield ledger
 
 
 async def plan(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Plans for the coming batch; targets that accepted dialogues have not covered come first."""
-    context = context_of(runtime)
-    ledger, first = context.ledger, state["planned"]
+    context, first = context_of(runtime), state["planned"]
     wanted = min(state["plans"], state["batch"])
     update = {"first_plan": first, "planned": first + wanted}
-    if sum(first <= row.index < first + wanted for row in ledger.plans(state["generation"])) == wanted:
-        return update  # made by an earlier process that was killed before this step was saved
-    covered = {pair for pair, times in ledger.coverage().items() if times}
-    holes = [list(pair) for pair in targets(context.resolved_domain) if pair not in covered] if first else []
-    done = await planner.ainvoke(
-        {
-            "count": wanted,
-            "first": first,
-            "seed": state["seed"] + first,
-            "generation": state["generation"],
-            "holes": holes,
-        },
-        context=context,
-    )
-    await ledger.add_plans(PlanRow.from_json(row) for row in done["plans"])
+    async with _ledger(state, context) as ledger:
+        if len(await asyncio.to_thread(_plans, ledger, state["generation"], first, first + wanted)) == wanted:
+            return update  # made by an earlier process that was killed before this step was saved
+        coverage = await asyncio.to_thread(ledger.coverage)
+        pairs = targets(context.resolved_domain) if first else []
+        holes = [list(pair) for pair in pairs if not coverage[pair]]
+        done = await planner.ainvoke(
+            {
+                "count": wanted,
+                "first": first,
+                "seed": state["seed"] + first,
+                "generation": state["generation"],
+                "holes": holes,
+            },
+            context=context,
+        )
+        await ledger.add_plans(PlanRow.from_json(row) for row in done["plans"])
     return update
 
 
@@ -110,9 +146,19 @@ async def batch(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
             left where it is, its replies recorded.
     """
     context = context_of(runtime)
-    ledger, generation = context.ledger, state["generation"]
-    plans = [row for row in ledger.plans(generation) if state["first_plan"] <= row.index < state["planned"]]
-    done = ledger.finished_ids(generation)
+    async with _ledger(state, context) as ledger:
+        await _make_all(state, context, ledger, runtime.stream_writer)
+        if context.stop.is_set():
+            raise RunPausedError("the run was stopped; resume it to go on")
+        counts = await asyncio.to_thread(ledger.counts, state["generation"])
+    return {"tried": state["tried"] + state["batch"], "accepted": counts.accepted}
+
+
+async def _make_all(state: RunState, context: Context, ledger: Ledger, tell: Callable[[dict[str, Any]], None]) -> None:
+    """Make what the batch's ledger lacks, until it is all there or the run is asked to stop."""
+    generation = state["generation"]
+    plans = await asyncio.to_thread(_plans, ledger, generation, state["first_plan"], state["planned"])
+    done = await asyncio.to_thread(ledger.finished_ids, generation)
     start, end = state["tried"], state["tried"] + state["batch"]
     todo = iter([index for index in range(start, end) if instance_id(generation, index) not in done])
 
@@ -125,7 +171,7 @@ async def batch(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
             apart = contextvars.Context()
             row = await asyncio.create_task(_make(index, plan_row, state, context), context=apart)
             await ledger.add_instance(row)
-            runtime.stream_writer({"instance": row.id, "fate": row.fate, "blame": row.blame, "stage": row.stage})
+            tell({"instance": row.id, "fate": row.fate, "blame": row.blame, "stage": row.stage})
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -133,9 +179,6 @@ async def batch(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
                 group.create_task(work())
     except ExceptionGroup as failed:
         raise _first(failed) from None
-    if context.stop.is_set():
-        raise RunPausedError("the run was stopped; resume it to go on")
-    return {"tried": end, "accepted": ledger.counts(generation).accepted}
 
 
 def count(state: RunState) -> Command[Literal["plan", "__end__"]]:
@@ -152,6 +195,10 @@ def count(state: RunState) -> Command[Literal["plan", "__end__"]]:
     expected = math.ceil(missing * state["tried"] / max(state["accepted"], 1))
     size = max(missing, min(_SMALL_BATCH, expected))
     return Command(goto="plan", update={"batch": min(size, left)})
+
+
+def _plans(ledger: Ledger, generation: int, first: int, end: int) -> list[PlanRow]:
+    return [row for row in ledger.plans(generation) if first <= row.index < end]
 
 
 async def _make(index: int, plan_row: PlanRow, state: RunState, context: Context) -> InstanceRow:

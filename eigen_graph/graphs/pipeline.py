@@ -88,7 +88,8 @@ async def prove(state: Instance, runtime: Runtime[Context], _visit: int) -> dict
     found = {key: done[key] for key in ("outcome", "checker", "kill_rate") if key in done}
     if done["outcome"] == "proven":
         return found
-    return {**found, "blame": done["blame"], "reason": done["reason"], "problem": done["reason"]}
+    # The checker follows from the task, its program included: whatever cannot be proven was written so.
+    return {**found, "blame": "task", "reason": done["reason"], "problem": done["reason"]}
 
 
 async def talk(state: Instance, runtime: Runtime[Context], visit: int) -> dict[str, Any]:
@@ -137,7 +138,7 @@ async def accept(state: Instance) -> dict[str, Any]:
     proof = (state.get("checker") or {}).get("proof") or {}
     if not proof.get("sound"):
         reason = f"its checker is not proven: {proof.get('reason', '')}"
-        return {"fate": "rejected", "blame": "checker", "reason": reason, "seconds": _seconds(state)}
+        return {"fate": "rejected", "blame": "task", "reason": reason, "seconds": _seconds(state)}
     if (state.get("verdict") or {}).get("reward") != 1:
         return {"fate": "rejected", "blame": state.get("blame") or "agent", "seconds": _seconds(state)}
     return {"fate": "accepted", "blame": None, "reason": "", "evidence": [], "seconds": _seconds(state)}
@@ -203,6 +204,7 @@ def _guarded(name: str, node: NodeSpec) -> Any:
         return update | {"outcome": _GONE, "blame": "infrastructure", "reason": problem, "evidence": []}
 
     run.__name__ = name
+    run.__wrapped__ = act  # type: ignore[attr-defined]  # where LangGraph looks for the child graph, to draw it
     return run
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +13,11 @@ from typing import Any, Self, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
-from eigen_graph.checkers import database_digest
-from eigen_graph.core import EigenGraphError
 from eigen_graph.graphs.context import Context
 from eigen_graph.graphs.orchestrator import RunRequest, checkpointed
+from eigen_graph.graphs.recording import begin_run, find_run, recorded
 from eigen_graph.models import Budget
-from eigen_graph.runs import Ledger, RunFolder
+from eigen_graph.runs import Ledger, LedgerError, RunFolder
 
 _STEPS = 100_000
 
@@ -40,7 +40,6 @@ class Run:
         request: RunRequest | None = None,
         *,
         budget: Budget | None = None,
-        settings: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[Self]:
         """Create the run folder for a request, or open the run that is there when no request is given.
 
@@ -49,31 +48,14 @@ class Run:
             context: Domain, models, limits.
             request: What to make; None resumes.
             budget: What may be spent, over all processes of the run.
-            settings: What to write into `run.json` so that the run can be resumed from it alone.
 
         Raises:
             EigenGraphError: The folder cannot be used, is locked, or was made on another database.
         """
-        digest = database_digest(context.resolved_domain)
-        if request is not None:
-            folder = RunFolder.create(
-                path,
-                {**(settings or {}), "request": dict(request)},
-                domain=context.resolved_domain.name,
-                database=digest,
-            )
-        else:
-            folder = RunFolder.open(path)
-            request = cast("RunRequest", folder.info.settings["request"])
-            if folder.info.database != digest:
-                raise EigenGraphError(
-                    f"the run in {path} was made on database {folder.info.database} of domain "
-                    f"{folder.info.domain!r}, which is now {digest}: use the version that made it, or start anew"
-                )
-        async with folder.ledger() as ledger:
-            context.attach(ledger, budget)
-            async with context.cast:
-                yield cls(folder, ledger, context, request)
+        folder = find_run(path, context) if request is None else begin_run(path, context, request, budget)
+        request = request or cast("RunRequest", folder.info.settings["request"])
+        async with recorded(context, folder, budget) as ledger:
+            yield cls(folder, ledger, context, request)
 
     async def events(self) -> AsyncIterator[dict[str, Any]]:
         """Run to the end, or on from where it was left; yields one event for each finished instance.
@@ -85,25 +67,30 @@ class Run:
             RunPausedError: It was asked to stop.
             OutageError: The model server is gone.
             BudgetExceededError: The budget is spent.
-            LedgerError: The ledger cannot be written.
+            LedgerError: The ledger or the checkpoints cannot be written.
         """
         config: RunnableConfig = {
             "configurable": {"thread_id": str(uuid.uuid5(uuid.NAMESPACE_URL, self.folder.info.created))},
             "recursion_limit": _STEPS,
         }
-        async with AsyncSqliteSaver.from_conn_string(str(self.folder.checkpoints_path)) as saver:
-            graph = checkpointed(saver)
-            state = (await graph.aget_state(config)).values
-            await self._forget_dropped(state.get("tried", 0))
-            async for part in graph.astream(
-                None if state else self.request,
-                config,
-                context=self.context,
-                stream_mode="custom",
-                durability="sync",
-                version="v2",
-            ):
-                yield part["data"]
+        try:
+            async with AsyncSqliteSaver.from_conn_string(str(self.folder.checkpoints_path)) as saver:
+                graph = checkpointed(saver)
+                state = (await graph.aget_state(config)).values
+                await self._forget_dropped(state.get("tried", 0))
+                async for part in graph.astream(
+                    None if state else self.request,
+                    config,
+                    context=self.context,
+                    stream_mode="custom",
+                    durability="sync",
+                    version="v2",
+                ):
+                    yield part["data"]
+        except sqlite3.Error as error:
+            raise LedgerError(
+                f"cannot write {self.folder.checkpoints_path}: {error}; what was committed is safe, resume later"
+            ) from error
 
     async def _forget_dropped(self, first: int) -> None:
         """Let what the batch in work dropped be made again: the server may be back."""

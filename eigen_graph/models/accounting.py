@@ -90,6 +90,12 @@ class Budget:
             return cls(tokens=int(float(match["number"]) * _SCALES[match["scale"] or ""]))
         raise EigenGraphError(f"budget {text!r} is neither money nor tokens: write $5, 5usd, 200000tokens or 2Mtokens")
 
+    def __str__(self) -> str:
+        """As `parse` reads it, when one bound is set."""
+        if self.usd is None:
+            return f"{self.tokens or 0}tokens"
+        return "$" + f"{self.usd:.6f}".rstrip("0").rstrip(".")
+
 
 _BUDGET = re.compile(
     r"^(?P<dollar>\$)?\s*(?P<number>\d+(?:\.\d+)?)\s*(?P<scale>[km])?\s*(?P<unit>usd|tokens)?$",

@@ -47,7 +47,7 @@ def translate(error: Exception, *, model: str, server: str) -> EigenGraphError:
 def _no_access(error: Exception, text: str, *, model: str, server: str) -> AccessError | None:
     status = getattr(error, "status_code", None)
     if isinstance(error, ModelAuthenticationError) or status == HTTPStatus.UNAUTHORIZED:
-        return AccessError(f"{server} refuses the key (401): set OPENAI_API_KEY or give --api-key")
+        return AccessError(f"{server} refuses the key (401): set OPENAI_API_KEY to one that it knows")
     if isinstance(error, ModelPermissionDeniedError) or status == HTTPStatus.FORBIDDEN:
         return AccessError(f"{server} does not permit {model} with this key (403): {text}")
     if status == HTTPStatus.PAYMENT_REQUIRED or "insufficient_quota" in text:

@@ -76,7 +76,10 @@ class Ledger(LedgerReader):
     async def __aexit__(self, *_: object) -> None:
         self._loop = None
         self._jobs.put(None)
-        await asyncio.to_thread(self._writer.join)
+        await asyncio.to_thread(self._finish)
+
+    def _finish(self) -> None:
+        self._writer.join()
         self.close()
 
     def close(self) -> None:

@@ -145,7 +145,7 @@ class LedgerReader:
         found = self._reads.execute(f"{schema.SELECT_INSTANCE} where i.id = ?", (instance_id,)).fetchone()
         if found is None:
             raise LedgerError(f"{self.path} holds no instance {instance_id!r}")
-        return schema.instance_from_sql(found)
+        return self._row(found)
 
     def instances(self, fate: Fate | None = None, *, generation: int | None = None) -> Iterator[InstanceRow]:
         """Rows in id order, a page at a time; rows added meanwhile may be among them."""
@@ -158,7 +158,7 @@ class LedgerReader:
         while page := self._reads.execute(query, (last, fate, generation)).fetchall():
             last = page[-1]["id"]
             for found in page:
-                yield schema.instance_from_sql(found)
+                yield self._row(found)
 
     def plans(self, generation: int | None = None) -> Iterator[PlanRow]:
         """Plans in the order of their instances."""
@@ -183,6 +183,15 @@ class LedgerReader:
         for usage in self.usage():
             del usage["seconds"]
             yield {"usage": usage}
+
+    def _row(self, found: sqlite3.Row) -> InstanceRow:
+        try:
+            return schema.instance_from_sql(found)
+        except ValueError as error:  # pydantic's and JSON's errors are some
+            raise LedgerError(
+                f"{self.path} is damaged at instance {found['id']!r}: {str(error).splitlines()[0]}; bring it back "
+                f"from a copy, or start a new run"
+            ) from error
 
     def _reply(self, key: str) -> dict[str, Any] | None:
         found = self._reads.execute("select reply from replies where key = ?", (key,)).fetchone()

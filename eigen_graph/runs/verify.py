@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from eigen_graph.checkers import Checker, prove
+from pydantic import ValidationError
+
+from eigen_graph.checkers import Checker, Verdict, prove
 from eigen_graph.core import Domain, EigenGraphError, Environment, Task, ToolError, Trajectory
 from eigen_graph.runs.reader import LedgerReader
 from eigen_graph.runs.rows import InstanceRow
@@ -43,13 +45,14 @@ def _problems(row: InstanceRow, domain: Domain, *, proofs: bool) -> Iterator[str
     try:
         task, checker = Task.from_json(row.task), Checker.from_json(row.checker)
         trajectory = Trajectory.from_json(row.trajectory)
+        recorded = None if row.verdict is None else Verdict.model_validate(row.verdict)
         yield from _replayed(task, trajectory, domain)
         verdict = checker.judge(trajectory, domain)
-    except (EigenGraphError, ToolError) as error:
-        yield f"cannot be judged again: {error}"
+    except (EigenGraphError, ToolError, ValidationError) as error:
+        yield f"cannot be judged again: {' '.join(str(error).split())}"
         return
-    if row.verdict is not None and verdict.reward != row.verdict["reward"]:
-        yield f"judged {row.verdict['reward']:g} when it was made, {verdict.reward:g} now: {verdict.reason}"
+    if recorded is not None and _gist(recorded) != _gist(verdict):
+        yield f"judged {_gist(recorded)} when it was made, {_gist(verdict)} now"
     if row.fate == "accepted":
         if verdict.reward != 1:
             yield f"accepted, but judged {verdict.reward:g}: {verdict.reason}"
@@ -57,6 +60,14 @@ def _problems(row: InstanceRow, domain: Domain, *, proofs: bool) -> Iterator[str
             yield "accepted with a checker that has no sound proof"
         if proofs and not (proof := prove(checker, domain)).sound:
             yield f"its checker does not stand a second proof: {proof.reason}"
+    elif verdict.reward == 1 and (row.review or {}).get("decision") == "accept":
+        yield f"{row.fate}, but its checker passes it and its reviewer accepts it"
+
+
+def _gist(verdict: Verdict) -> str:
+    """What a verdict comes to: its words may change from version to version, this must not."""
+    marks = {True: "passed", False: "failed", None: "not judged"}
+    return f"{verdict.reward:g} ({', '.join(f'{part.name} {marks[part.passed]}' for part in verdict.parts)})"
 
 
 def _replayed(task: Task, trajectory: Trajectory, domain: Domain) -> Iterator[str]:

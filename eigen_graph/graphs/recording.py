@@ -1,0 +1,75 @@
+"""Where a run is recorded: its folder, made or found again, and its ledger for as long as somebody writes to it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from eigen_graph.checkers import database_digest
+from eigen_graph.core import EigenGraphError
+from eigen_graph.graphs.context import Context
+from eigen_graph.models import Budget
+from eigen_graph.runs import Ledger, RunFolder
+
+
+def begin_run(
+    path: Path | str, context: Context, request: Mapping[str, Any], budget: Budget | None = None
+) -> RunFolder:
+    """Make the folder of a new run; its `run.json` says all that it takes to resume it.
+
+    Args:
+        path: The folder, new or empty.
+        context: Domain, models, limits.
+        request: What to make (`RunRequest`).
+        budget: What may be spent.
+
+    Raises:
+        EigenGraphError: The folder holds something, or cannot be written.
+    """
+    domain = context.resolved_domain
+    settings = {"context": context.kept(), "request": dict(request), "budget": str(budget) if budget else None}
+    return RunFolder.create(path, settings, domain=domain.name, database=database_digest(domain))
+
+
+def find_run(path: Path | str, context: Context) -> RunFolder:
+    """Find the folder of a run that is to go on.
+
+    Raises:
+        EigenGraphError: There is none, it does not say what was asked for, or it was made on another database.
+    """
+    folder, digest = RunFolder.open(path), database_digest(context.resolved_domain)
+    if not isinstance(folder.info.settings.get("request"), dict):
+        raise EigenGraphError(f"{folder.path / 'run.json'} does not say what was asked for: start a new run")
+    if folder.info.database != digest:
+        raise EigenGraphError(
+            f"the run in {path} was made on database {folder.info.database} of domain {folder.info.domain!r}, "
+            f"which is now {digest}: use the version that made it, or start a new run"
+        )
+    return folder
+
+
+@asynccontextmanager
+async def recorded(context: Context, folder: RunFolder, budget: Budget | None = None) -> AsyncIterator[Ledger]:
+    """Record calls in a run's ledger and recall replies from it, within a budget; connections are closed at the end.
+
+    Raises:
+        EigenGraphError: The ledger cannot be written, or another process writes it.
+    """
+    async with await asyncio.to_thread(folder.ledger) as ledger:  # a server's loop must not wait for files
+        await asyncio.to_thread(context.attach, ledger, budget)
+        try:
+            async with context.cast:
+                yield ledger
+        finally:
+            context.attach(None)
+
+
+def free_folder(domain: str) -> Path:
+    """The first of runs/DOMAIN-1, runs/DOMAIN-2, ... that is not there yet."""
+    number = 1
+    while (folder := Path("runs") / f"{domain}-{number}").exists():
+        number += 1
+    return folder
