@@ -5,7 +5,8 @@ from eigen_graph.checkers.checker import Checker, build_checker, database_digest
 from eigen_graph.checkers.criteria import CRITERIA
 from eigen_graph.checkers.facts import says
 from eigen_graph.checkers.gold import gold_trajectory
-from eigen_graph.checkers.proof import Mutant, Proof, Variant, prove
+from eigen_graph.checkers.proof import prove
+from eigen_graph.checkers.proof_record import Mutant, Proof, Variant
 from eigen_graph.checkers.tau2_criteria import TAU2_BASES
 from eigen_graph.checkers.verdict import Blame, Part, Verdict
 

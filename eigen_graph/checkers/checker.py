@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_
 from eigen_graph.checkers.blame import attribute
 from eigen_graph.checkers.criteria import CRITERIA
 from eigen_graph.checkers.evidence import Bench, Evidence
-from eigen_graph.checkers.proof import Proof
+from eigen_graph.checkers.proof_record import Proof
 from eigen_graph.checkers.verdict import Part, Verdict, bounded
 from eigen_graph.core import EigenGraphError, Task, UnknownNameError
 from eigen_graph.domains import load_domain

@@ -6,14 +6,13 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict
-
 from eigen_graph.checkers.difference import same_end
 from eigen_graph.checkers.evidence import Evidence
 from eigen_graph.checkers.facts import unsaid
 from eigen_graph.checkers.gold import gold_trajectory, perform
 from eigen_graph.checkers.mutation import Sketch, mutants
 from eigen_graph.checkers.procedure import breaches
+from eigen_graph.checkers.proof_record import Mutant, Proof, Variant
 from eigen_graph.checkers.variants import variants
 from eigen_graph.checkers.verdict import Verdict, bounded
 
@@ -26,51 +25,6 @@ MIN_KILL_RATE = 0.95
 """Share of mutants that a checker must fail."""
 MOST_MUTANTS = 60
 _MOST_LISTED = 20
-
-
-class _Shown(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: str
-    description: str
-
-
-class Mutant(_Shown):
-    """A wrong dialogue that the checker passed."""
-
-
-class Variant(_Shown):
-    """A right dialogue that the checker failed."""
-
-    reason: str = ""
-    """What the checker said."""
-
-
-class Proof(BaseModel):
-    """How a checker stood its test."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    gold_passes: bool
-    """The task's own solution passes."""
-    mutants: int = 0
-    """Wrong dialogues tried; those that come to the same as a solution are not counted."""
-    killed: int = 0
-    """Of these, failed by the checker."""
-    kill_rate: float = 0.0
-    """`killed / mutants`; 0 when there was none to try."""
-    survivors: tuple[Mutant, ...] = ()
-    """Wrong dialogues that passed; at most 20 are listed."""
-    equivalent: int = 0
-    """Mutants left out because they come to the same as a solution."""
-    variants: int = 0
-    """Other right dialogues tried."""
-    rejected_variants: tuple[Variant, ...] = ()
-    """Those that failed; at most 20 are listed."""
-    sound: bool = False
-    """The solution passes, no variant fails, and the kill rate is high enough."""
-    reason: str = ""
-    """Why it is not sound: the first failure, in words."""
 
 
 def prove(

@@ -1,6 +1,6 @@
 """The nouns: everything else is built from these, and they know nothing of it."""
 
-from eigen_graph.core.case import DIFFICULTIES, PERSONAS, Beat, Case, Cue, Intent, NoCaseError
+from eigen_graph.core.case import DIFFICULTIES, PERSONAS, Beat, Case, Cue, Intent, NoCaseError, Repertoire
 from eigen_graph.core.database import Change, Database, Record, Table
 from eigen_graph.core.domain import Domain, Side
 from eigen_graph.core.environment import Environment, Outcome
@@ -51,6 +51,7 @@ __all__ = [
     "Playbook",
     "Policy",
     "Record",
+    "Repertoire",
     "Setup",
     "Side",
     "Stage",

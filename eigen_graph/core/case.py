@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
 from eigen_graph.core.errors import EigenGraphError
 from eigen_graph.core.task import Action, Actor, Assertion, Setup
-
-if TYPE_CHECKING:
-    from eigen_graph.core.stage import Stage
 
 Difficulty = Literal["easy", "medium", "hard"]
 DIFFICULTIES: tuple[Difficulty, ...] = ("easy", "medium", "hard")
@@ -99,4 +96,16 @@ class Intent:
     """Tools it is about, of either side: those it uses, and those a refusal keeps the agent from using."""
     ending: Ending
     difficulties: tuple[Difficulty, ...]
-    play: Callable[[Stage], None]
+    play: Callable[[Any], None]
+    """Acts it out on a `core.stage.Stage`."""
+
+
+class Repertoire(Protocol):
+    """What a domain can have acted out; `core.playbook.Playbook` is one."""
+
+    @property
+    def intents(self) -> Mapping[str, Intent]:
+        """The intents by name."""
+
+    def case(self, domain: Any, cue: Cue) -> Case:
+        """The case that a cue names in a domain; NoCaseError when no records fit."""

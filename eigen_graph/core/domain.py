@@ -17,7 +17,7 @@ from eigen_graph.core.errors import EigenGraphError, UnknownNameError
 from eigen_graph.core.tool import BoundTool, traits_of
 
 if TYPE_CHECKING:
-    from eigen_graph.core.playbook import Playbook
+    from eigen_graph.core.case import Repertoire
     from eigen_graph.core.policy import Policy
     from eigen_graph.core.task import Actor
 
@@ -62,7 +62,8 @@ class Domain:
     """`sync(agent_db, user_db)`: carries what one side did over to the other; runs after every call."""
     now: str = "2025-06-02T09:00:00"
     """The domain's fixed present, ISO 8601."""
-    playbook: Playbook | None = None
+    playbook: Repertoire | None = None
+    """What `scripted` plays; None: the domain needs a model."""
     invariants: tuple[Invariant, ...] = ()
     max_result_chars: int = 20_000
     """A longer tool result is refused with an error that says so."""

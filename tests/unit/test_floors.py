@@ -20,19 +20,10 @@ def name_of(path: Path) -> str:
     return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imports_of(path: Path, *, at_run_time: bool) -> set[str]:
-    """Modules of ours that a file imports; `at_run_time` leaves out what stands under TYPE_CHECKING."""
-    tree = ast.parse(path.read_text())
-    skipped = {
-        id(inner)
-        for node in ast.walk(tree)
-        if at_run_time and isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
+def imports_of(path: Path) -> set[str]:
+    """Modules of ours that a file imports, for type checkers too."""
     found = set()
-    for node in ast.walk(tree):
-        if id(node) in skipped:
-            continue
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("eigen_graph"):
             found |= {f"{node.module}.{alias.name}" for alias in node.names} | {node.module or ""}
         elif isinstance(node, ast.Import):
@@ -51,7 +42,7 @@ def room_of(module: str) -> str:
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_imports_only_from_below(path: Path) -> None:
     room = room_of(name_of(path))
-    for module in imports_of(path, at_run_time=False):
+    for module in imports_of(path):
         other = room_of(module)
         if other and room and other != room:
             assert LEVEL[other] < LEVEL[room], f"{name_of(path)} imports {module}, which is not below it"
@@ -62,11 +53,7 @@ def test_no_import_circle() -> None:
     for path in FILES:
         name = name_of(path)
         # A package's own __init__ runs before its modules by Python's rules; that is no circle of ours.
-        graph[name] = {
-            module
-            for module in imports_of(path, at_run_time=True)
-            if not name.startswith(f"{module}.") and module != name
-        }
+        graph[name] = {module for module in imports_of(path) if not name.startswith(f"{module}.") and module != name}
     TopologicalSorter(graph).prepare()
 
 

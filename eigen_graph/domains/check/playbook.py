@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from eigen_graph.core import DIFFICULTIES, Case, Cue, Domain, EigenGraphError, Intent, NoCaseError, Playbook
+from eigen_graph.core import DIFFICULTIES, Case, Cue, Domain, EigenGraphError, Intent, NoCaseError, Repertoire
 from eigen_graph.domains.check.case import check_case
 from eigen_graph.domains.check.finding import Finding, error, warning
 
@@ -25,7 +25,7 @@ class _Seen:
     openings: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
 
-def check_playbook(domain: Domain, playbook: Playbook) -> Iterator[Finding]:
+def check_playbook(domain: Domain, playbook: Repertoire) -> Iterator[Finding]:
     """Act out every intent under twenty seeds, and replay what comes out."""
     seen = _Seen()
     for intent in playbook.intents.values():
@@ -52,7 +52,7 @@ def _check_cases(domain: Domain, intent: Intent, seen: _Seen) -> Iterator[Findin
     found: list[Case] = []
     for cue in _cues(domain, intent):
         try:
-            found.append(Playbook({intent.name: intent}).case(domain, cue))
+            found.append(Repertoire({intent.name: intent}).case(domain, cue))
         except NoCaseError:
             continue
         except Exception as problem:  # noqa: BLE001  # foreign code: whatever it raises is the finding
@@ -62,7 +62,7 @@ def _check_cases(domain: Domain, intent: Intent, seen: _Seen) -> Iterator[Findin
     if not found:
         yield error(where, f"finds no case under seeds 0 to {len(_SEEDS) - 1}", "let it pick what the database holds")
         return
-    if Playbook({intent.name: intent}).case(domain, found[0].cue) != found[0]:
+    if Repertoire({intent.name: intent}).case(domain, found[0].cue) != found[0]:
         yield error(
             where, "acts differently the second time", "take all chance from stage.rng, and no order from a set"
         )
@@ -83,7 +83,7 @@ def _cues(domain: Domain, intent: Intent) -> Iterator[Cue]:
         yield Cue(domain=domain.name, seed=seed, difficulty=difficulties[seed % len(difficulties)])
 
 
-def _check_breadth(domain: Domain, playbook: Playbook, seen: _Seen) -> Iterator[Finding]:
+def _check_breadth(domain: Domain, playbook: Repertoire, seen: _Seen) -> Iterator[Finding]:
     if len(playbook.intents) < _INTENTS:
         yield warning("playbook", f"has {len(playbook.intents)} intents", f"write at least {_INTENTS}")
     endings = {intent.ending for intent in playbook.intents.values()}
@@ -100,7 +100,7 @@ def _check_breadth(domain: Domain, playbook: Playbook, seen: _Seen) -> Iterator[
             yield warning(f"intent {name}", f"opens in {len(openings)} way(s)", "give stage.user several wordings")
 
 
-def _check_reach(domain: Domain, playbook: Playbook, seen: _Seen) -> Iterator[Finding]:
+def _check_reach(domain: Domain, playbook: Repertoire, seen: _Seen) -> Iterator[Finding]:
     reached = {clause for intent in playbook.intents.values() for clause in intent.clauses}
     for clause in domain.policy.clauses:
         if clause not in reached:
