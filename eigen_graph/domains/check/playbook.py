@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from eigen_graph.core import DIFFICULTIES, Case, Cue, Domain, EigenGraphError, Intent, NoCaseError, Repertoire
+from eigen_graph.core import DIFFICULTIES, Case, Cue, Domain, EigenGraphError, Intent, NoCaseError, Playbook, Repertoire
 from eigen_graph.domains.check.case import check_case
 from eigen_graph.domains.check.finding import Finding, error, warning
 
@@ -52,7 +52,7 @@ def _check_cases(domain: Domain, intent: Intent, seen: _Seen) -> Iterator[Findin
     found: list[Case] = []
     for cue in _cues(domain, intent):
         try:
-            found.append(Repertoire({intent.name: intent}).case(domain, cue))
+            found.append(Playbook({intent.name: intent}).case(domain, cue))
         except NoCaseError:
             continue
         except Exception as problem:  # noqa: BLE001  # foreign code: whatever it raises is the finding
@@ -62,7 +62,7 @@ def _check_cases(domain: Domain, intent: Intent, seen: _Seen) -> Iterator[Findin
     if not found:
         yield error(where, f"finds no case under seeds 0 to {len(_SEEDS) - 1}", "let it pick what the database holds")
         return
-    if Repertoire({intent.name: intent}).case(domain, found[0].cue) != found[0]:
+    if Playbook({intent.name: intent}).case(domain, found[0].cue) != found[0]:
         yield error(
             where, "acts differently the second time", "take all chance from stage.rng, and no order from a set"
         )
