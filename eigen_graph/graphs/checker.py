@@ -32,8 +32,6 @@ class CheckerState(CheckerRequest, total=False):
     """The checker, as JSON, with its proof once it has one."""
     kill_rate: float
     outcome: Literal["proven", "unproven"]
-    blame: Literal["task", "checker"] | None
-    """Whose fault it is when it is unproven: the program that came with the task (checker), or the task."""
     reason: str
     """Why it could not be trusted, in words a writer can act on."""
 
@@ -44,7 +42,7 @@ async def build(state: CheckerState, runtime: Runtime[Context]) -> dict[str, Any
     try:
         checker = build_checker(Task.from_json(state["task"]), domain)
     except (EigenGraphError, ToolError) as error:
-        return {"outcome": "unproven", "blame": "task", "reason": f"no checker can be built: {error}"}
+        return {"outcome": "unproven", "reason": f"no checker can be built: {error}"}
     return {"checker": checker.to_json()}
 
 
@@ -67,7 +65,6 @@ async def prove(state: CheckerState, runtime: Runtime[Context]) -> dict[str, Any
         "checker": checker.model_copy(update={"proof": proof}).to_json(),
         "kill_rate": proof.kill_rate,
         "outcome": "proven" if proof.sound else "unproven",
-        "blame": None if proof.sound else "checker" if "code" in checker.basis else "task",
         "reason": proof.reason,
     }
 
