@@ -28,8 +28,8 @@ class Cell(NamedTuple):
 def count_pairs(ledger: sqlite3.Connection) -> Counter[Pair]:
     """How many accepted dialogues exercise each clause with each tool; what was planned in vain is there, with 0.
 
-    A dialogue exercises what its task's tags say and what its plan asked for: a refusal is about the tool that is
-    rightly not called.
+    A dialogue exercises the clauses its task names, with the tools of its solution and those of the calls that the
+    task forbids: a refusal is about the tool that is rightly not called. What its plan asked for counts for nothing.
     """
     counter = Counter[Pair](dict.fromkeys(((clause, tool) for clause, tool, _, _ in _planned(ledger)), 0))
     for _, pairs in _exercised(ledger):
@@ -59,11 +59,10 @@ def _planned(ledger: sqlite3.Connection) -> list[tuple[str, str, str, int]]:
 def _exercised(ledger: sqlite3.Connection) -> Iterator[tuple[str, set[Pair]]]:
     """Difficulty and pairs of each accepted dialogue."""
     query = """
-        select coalesce(p.difficulty, json_extract(i.task, '$.eigen.difficulty'), ''), p.clause, p.tools,
-          json_extract(i.task, '$.eigen.clauses'), json_extract(i.task, '$.eigen.tools')
-        from instances i left join plans p on p.id = i.plan_id where i.fate = 'accepted'
+        select coalesce(json_extract(task, '$.eigen.difficulty'), ''), json_extract(task, '$.eigen.clauses'),
+          json_extract(task, '$.eigen.tools'), json_extract(task, '$.eigen.forbidden')
+        from instances where fate = 'accepted' and task is not null
     """
-    for difficulty, clause, tools, tagged_clauses, tagged_tools in ledger.execute(query):
-        pairs = set(product(["", *json.loads(tagged_clauses or "[]")], ["", *json.loads(tagged_tools or "[]")]))
-        pairs |= set(product(["", clause or ""], ["", *json.loads(tools or "[]")]))
-        yield difficulty, pairs - {("", "")}
+    for difficulty, clauses, tools, forbidden in ledger.execute(query):
+        about = {*json.loads(tools or "[]"), *(call["name"] for call in json.loads(forbidden or "[]"))}
+        yield difficulty, set(product(["", *json.loads(clauses or "[]")], ["", *about])) - {("", "")}

@@ -130,17 +130,19 @@ async def test_counts_and_coverage(tmp_path: Path):
 async def test_coverage_counts_what_was_exercised_and_shows_holes(tmp_path: Path):
     async with Ledger(tmp_path / "l.sqlite") as ledger:
         await ledger.add_plans([plan(0), plan(1, "1", ("book", "pay")), plan(2, "2", ("pay",)), plan(3, "3", ())])
-        await ledger.add_instance(row(0, task={"id": "t", "eigen": {"clauses": ["1", "2"], "tools": ["find"]}}))
-        await ledger.add_instance(row(1))
+        tags = {"clauses": ["1", "2"], "tools": ["find"], "difficulty": "easy", "forbidden": [{"name": "book"}]}
+        await ledger.add_instance(row(0, task={"id": "t", "eigen": tags}))
+        await ledger.add_instance(row(1, task={"id": "u", "eigen": {**tags, "clauses": ["1"], "tools": ["book"]}}))
         await ledger.add_instance(row(2, fate="rejected", stage="judge", blame="agent"))
         coverage = ledger.coverage()
-        assert coverage["1", "book"] == 2  # of both plans
-        assert coverage["2", "find"] == 1  # by the task's tags
+        assert coverage["1", "book"] == 2  # once because it is forbidden there
+        assert coverage["2", "find"] == 1
         assert coverage["1", ""] == coverage["", "book"] == 2
-        assert {pair for pair, times in coverage.items() if times == 0} == {("2", "pay"), ("3", "")}
+        # Whatever the plans asked for, nobody paid.
+        assert {pair for pair, times in coverage.items() if times == 0} == {("1", "pay"), ("2", "pay"), ("3", "")}
         assert ledger.cells() == [
             Cell("1", "book", "easy", planned=2, accepted=2),
-            Cell("1", "pay", "easy", planned=1, accepted=1),
+            Cell("1", "pay", "easy", planned=1, accepted=0),
             Cell("2", "pay", "easy", planned=1, accepted=0),
             Cell("3", "", "easy", planned=1, accepted=0),
         ]
