@@ -3,7 +3,6 @@
 from eigen_graph.checkers.blame import Attribution, attribute
 from eigen_graph.checkers.checker import Checker, build_checker, database_digest
 from eigen_graph.checkers.criteria import CRITERIA
-from eigen_graph.checkers.facts import says
 from eigen_graph.checkers.gold import gold_trajectory
 from eigen_graph.checkers.proof import prove
 from eigen_graph.checkers.proof_record import Mutant, Proof, Variant
@@ -26,5 +25,4 @@ __all__ = [
     "database_digest",
     "gold_trajectory",
     "prove",
-    "says",
 ]

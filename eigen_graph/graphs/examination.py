@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from eigen_graph.checkers import says
 from eigen_graph.core import (
     Action,
     Actor,
@@ -67,8 +67,13 @@ def _words(draft: TaskDraft, domain: Domain) -> Iterator[str]:
         if not fact.strip() or len(fact) > _MAX_FACT_CHARS:
             yield f"communicate_info holds short facts, not {fact!r:.60}"
     for secret in draft.hidden:
-        if secret.strip() and says([told], secret):
+        if secret.strip() and _stands_in(secret.strip(), told):
             yield f"the user is told {secret!r:.60}, which is listed as hidden"
+
+
+def _stands_in(fact: str, text: str) -> bool:
+    """Word for word: a sum of 302.00 is not given away by room 302, nor 5 by a postcode."""
+    return re.search(rf"(?<![\w.-]){re.escape(fact)}(?![.-]?\w)", text, re.IGNORECASE) is not None
 
 
 def _procedure(actions: tuple[Action, ...], domain: Domain) -> Iterator[str]:
