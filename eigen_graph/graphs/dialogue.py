@@ -14,6 +14,7 @@ import operator
 import time
 from typing import Annotated, Any, Literal
 
+from langchain_core.messages import AIMessage
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
@@ -94,7 +95,7 @@ async def _turn(state: DialogueState, context: Context, actor: Actor) -> Command
     """Ask one side until it speaks or the dialogue ends, running its calls on the way."""
     turn = _Turn(state, context, actor)
     termination = await turn.play()
-    update: dict[str, Any] = {"messages": turn.said, "steps": turn.steps, "errors": turn.errors}
+    update: dict[str, Any] = {"messages": turn.said, "steps": turn.steps, "errors": turn.errors, "usage": turn.usage}
     if termination:
         return Command(goto="close", update=update | {"trajectory": {"termination": termination}})
     update["world"] = context.worlds.keep(turn.world)
@@ -115,6 +116,7 @@ class _Turn:
         self.scene = _scene(self.world.task, state.get("attempt", 0))
         self.said: list[dict[str, Any]] = []
         self.steps, self.errors = state["steps"], state["errors"]
+        self.usage = dict(state.get("usage", {}))
 
     async def play(self) -> Termination | None:
         """Why the dialogue ended, or None when it is the other side's turn."""
@@ -127,6 +129,7 @@ class _Turn:
                 return "context_window_exceeded"
             except (ReplyError, RequestError):
                 return self._broken()
+            self._count(reply)
             message = message_of(reply, self.actor)
             if not message.tool_calls and not (message.content or "").strip():
                 empty += 1
@@ -143,6 +146,12 @@ class _Turn:
 
     def _broken(self) -> Termination:
         return "user_error" if self.actor == "user" else "agent_error"
+
+    def _count(self, reply: AIMessage) -> None:
+        if spent := reply.usage_metadata:
+            for way, tokens in (("in", spent["input_tokens"]), ("out", spent["output_tokens"])):
+                key = f"{self.role}_{way}"
+                self.usage[key] = self.usage.get(key, 0) + tokens
 
     def _add(self, message: Message) -> None:
         self.said.append(message.to_json())
