@@ -46,6 +46,8 @@ class DialogueState(DialogueRequest, total=False):
     """What has been said and done, as trajectory messages."""
     steps: int
     errors: int
+    usage: dict[str, int]
+    """Tokens so far: user_in, user_out, agent_in, agent_out."""
     began: float
     world: str
     """Names what the last turn left in `Context.worlds`."""
@@ -63,6 +65,7 @@ async def begin(state: DialogueState, runtime: Runtime[Context]) -> dict[str, An
         "messages": [Message(role="assistant", content=GREETING).to_json()],
         "steps": 0,
         "errors": 0,
+        "usage": {},
         "began": time.time(),
         "agent_system": context.prompt("agent").part("system", policy=domain.policy.text, now=domain.now),
         "user_system": context.prompt("user").part(
@@ -86,6 +89,7 @@ async def close(state: DialogueState) -> dict[str, Any]:
     trajectory = {
         **state["trajectory"],
         "messages": state["messages"],
+        "usage": state["usage"],
         "seconds": round(time.time() - state["began"], 3),
     }
     return {"trajectory": trajectory}
@@ -116,7 +120,7 @@ class _Turn:
         self.scene = _scene(self.world.task, state.get("attempt", 0))
         self.said: list[dict[str, Any]] = []
         self.steps, self.errors = state["steps"], state["errors"]
-        self.usage = dict(state.get("usage", {}))
+        self.usage = dict(state["usage"])
 
     async def play(self) -> Termination | None:
         """Why the dialogue ended, or None when it is the other side's turn."""
