@@ -202,10 +202,12 @@ def _from_openai(data: dict[str, Any]) -> BaseMessage:
     calls, broken = [], []
     for call in data.get("tool_calls") or ():
         name, arguments = call["function"]["name"], call["function"]["arguments"]
-        try:
-            calls.append(tool_call(name=name, args=json.loads(arguments), id=call["id"]))
-        except json.JSONDecodeError:
-            broken.append(invalid_tool_call(name=name, args=arguments, id=call["id"]))
+        # As strict as most servers are with a history; our client sends broken calls back in a form that passes.
+        read = json.loads(arguments)
+        if set(read) == {"unreadable"}:
+            broken.append(invalid_tool_call(name=name, args=read["unreadable"], id=call["id"]))
+        else:
+            calls.append(tool_call(name=name, args=read, id=call["id"]))
     return AIMessage(text, tool_calls=calls, invalid_tool_calls=broken)
 
 

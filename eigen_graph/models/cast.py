@@ -133,8 +133,8 @@ class Cast:
         if self.players[role].structured == "json_schema":
             options: dict[str, Any] = {"response_format": structured.response_format(schema)}
         else:
-            choice = {"type": "function", "function": {"name": schema.__name__}}
-            options = {"tools": [structured.answer_tool(schema)], "tool_choice": choice}
+            # Not by its name: llama.cpp's server ignores that form, and there is but one tool to call.
+            options = {"tools": [structured.answer_tool(schema)], "tool_choice": "required"}
         reply = await self._ask(role, messages, options, scene)
         try:
             return structured.read(reply, schema)

@@ -20,6 +20,7 @@ from eigen_graph.models.errors import (
     RequestError,
 )
 from eigen_graph.models.failures import is_nonsense, translate
+from eigen_graph.models.history import sendable
 from eigen_graph.models.openai import Endpoint, open_chat, probe
 from eigen_graph.models.reply import bound
 from eigen_graph.models.scripted import ScriptedChat, require_playbook
@@ -129,7 +130,7 @@ class Player:
         model, given = self._bound(metadata, options)
         try:
             reply = bound(
-                await self._patiently(model, list(messages), config, given), spelled=bool(options.get("tools"))
+                await self._patiently(model, sendable(messages), config, given), spelled=bool(options.get("tools"))
             )
         except Exception as error:
             problem = translate(error, model=self.label, server=self.server)
@@ -169,8 +170,7 @@ class Player:
         if not self._speaks_openai:
             if "tools" not in options:
                 return self.chat, options
-            choice = options.get("tool_choice")
-            named = {"tool_choice": choice["function"]["name"]} if choice else {}
+            named = {"tool_choice": options["tools"][0]["function"]["name"]} if "tool_choice" in options else {}
             try:
                 return self.chat.bind_tools(options["tools"], **named), {}
             except NotImplementedError:

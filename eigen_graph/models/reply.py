@@ -193,13 +193,9 @@ def plain_value(value: Any, depth: int = MAX_DEPTH) -> Any:
         return value
     if isinstance(value, str):
         return scrub(value)
-    if isinstance(value, int):
-        if abs(value) >= _MAX_INT:
+    if isinstance(value, int | float):
+        if abs(value) >= _MAX_INT if isinstance(value, int) else not math.isfinite(value):
             raise ValueError("a number is too large")
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError("a number is not finite")
         return value
     if isinstance(value, dict | list | tuple) and len(value) > MAX_ARGUMENTS:
         raise ValueError("it has too many parts")

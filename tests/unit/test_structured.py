@@ -13,6 +13,7 @@ from langchain_core.runnables import Runnable
 from pydantic import BaseModel, Field
 
 from eigen_graph.models import Cast, MemoryStore, ReplyError, Scene
+from eigen_graph.models.history import sendable
 
 SCENE = Scene(id="s")
 
@@ -114,3 +115,26 @@ async def test_a_model_of_another_provider_is_asked_by_a_forced_tool() -> None:
     await Cast.build(model).structured("planner", [HumanMessage("?")], Verdict, scene=SCENE)
     assert model.options[0]["tool_choice"] == "Verdict"
     assert model.options[0]["tools"][0]["function"]["description"] == "A verdict."
+
+
+def test_a_history_with_broken_calls_is_sent_so_that_servers_read_it() -> None:
+    good = AIMessage("", tool_calls=[tool_call(name="find_book", args={"a": 1}, id="1")])
+    odd = AIMessage(
+        "Let me see.",
+        tool_calls=[tool_call(name="find book", args={}, id="1")],
+        invalid_tool_calls=[
+            invalid_tool_call(name="", args="{bad", id="2"),
+            invalid_tool_call(name="x" * 99, args=None, id="3"),
+        ],
+    )
+    asked = HumanMessage("?")
+    same, sent, human = sendable([good, odd, asked])
+    assert (same, human) == (good, asked)
+    assert isinstance(sent, AIMessage)
+    assert sent.text == "Let me see."
+    assert not sent.invalid_tool_calls
+    assert [(call["name"], call["args"], call["id"]) for call in sent.tool_calls] == [
+        ("find_book", {}, "1"),
+        ("unnamed", {"unreadable": "{bad"}, "2"),
+        ("x" * 64, {"unreadable": ""}, "3"),
+    ]
