@@ -98,7 +98,7 @@ def verify(
             out.print(escape(f"{finding.instance}: {finding.problem}"), highlight=False)
         if len(findings) > _SHOWN_FINDINGS:
             out.print(f"... and {len(findings) - _SHOWN_FINDINGS} more: --json gives all")
-        verdict = f"{_many(len(findings), 'thing')} found that should not be" if findings else "all hold"
+        verdict = _many(len(findings), "problem") if findings else "all hold"
         out.print(f"{dialogues} dialogues replayed and judged again, {accepted} accepted: {verdict}", highlight=False)
     if findings:
         raise typer.Exit(1)

@@ -144,7 +144,9 @@ class LedgerReader:
         """
         found = self._reads.execute(f"{schema.SELECT_INSTANCE} where i.id = ?", (instance_id,)).fetchone()
         if found is None:
-            raise LedgerError(f"{self.path} holds no instance {instance_id!r}")
+            first, last = self._reads.execute("select min(id), max(id) from instances").fetchone()
+            known = f"its instances are {first} to {last}" if first else "it holds none yet"
+            raise LedgerError(f"{self.path} holds no instance {instance_id!r}; {known}")
         return self._row(found)
 
     def instances(self, fate: Fate | None = None, *, generation: int | None = None) -> Iterator[InstanceRow]:

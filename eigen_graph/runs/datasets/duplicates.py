@@ -6,11 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Collection
-from typing import Any, Literal, NamedTuple
-
-from datasketch import LeanMinHash, MinHash, MinHashLSH
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from eigen_graph.core import Task
+
+if TYPE_CHECKING:
+    from datasketch import LeanMinHash
 
 _PERMUTATIONS = 128
 _WORDS = re.compile(r"\w+|[^\w\s]")
@@ -42,6 +43,8 @@ class Duplicates:
     """
 
     def __init__(self, threshold: float = 0.9, *, reads: Collection[str] = ()) -> None:
+        from datasketch import LeanMinHash, MinHash, MinHashLSH  # noqa: PLC0415  # half a second: it imports SciPy
+
         self._threshold = threshold
         self._reads = frozenset(reads)
         self._first: dict[str, str] = {}
@@ -49,6 +52,7 @@ class Duplicates:
             MinHashLSH(threshold=threshold, num_perm=_PERMUTATIONS, weights=_RECALL) if threshold <= 1 else None
         )
         self._empty = MinHash(num_perm=_PERMUTATIONS, seed=1)
+        self._lean = LeanMinHash
         self._sketches: dict[str, LeanMinHash] = {}
 
     def find(self, instance: str, task: Task) -> Duplicate | None:
@@ -59,7 +63,7 @@ class Duplicates:
         if self._near is not None:
             full = self._empty.copy()
             full.update_batch(_shingles(task))
-            sketch = LeanMinHash(full)  # the values alone, without 128 permutations for each task
+            sketch = self._lean(full)  # the values alone, without 128 permutations for each task
             alike = [(sketch.jaccard(self._sketches[name]), name) for name in self._near.query(sketch)]
             if alike and (best := max(alike, key=lambda pair: (pair[0], pair[1])))[0] >= self._threshold:
                 return Duplicate(instance, best[1], "near", round(best[0], 4))
