@@ -27,7 +27,7 @@ def test_db_minds_the_order_of_lists_but_not_of_writes() -> None:
 def test_db_swallows_errors_of_the_gold_actions_and_skips_unknown_tools() -> None:
     about = task(does("cancel_order", order_id="O8", reason="late"), does("no_such_tool"), CREDIT)
     assert judged(SHOP, about, does("of_another_world", x=1), CREDIT, by="DB").reward == 1
-    assert judged(SHOP, about, by="DB").blame == "agent"
+    assert judged(SHOP, about, by="DB").reward == 0
 
 
 def test_db_without_actions_and_assertions_passes() -> None:
