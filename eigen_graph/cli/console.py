@@ -8,8 +8,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-out = Console()
-errors = Console(stderr=True)
+out = Console(emoji=False)  # a model called openai:x: is no cross mark
+errors = Console(stderr=True, emoji=False)
 
 
 def print_json(value: Any) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Self, cast
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
+from eigen_graph.core import EigenGraphError
 from eigen_graph.graphs.context import Context
 from eigen_graph.graphs.orchestrator import RunRequest, checkpointed
 from eigen_graph.graphs.recording import begin_run, find_run, recorded
@@ -87,9 +88,13 @@ class Run:
                     version="v2",
                 ):
                     yield part["data"]
-        except sqlite3.Error as error:
+        except sqlite3.OperationalError as error:
             raise LedgerError(
                 f"cannot write {self.folder.checkpoints_path}: {error}; what was committed is safe, resume later"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            raise EigenGraphError(
+                f"{self.folder.checkpoints_path} is damaged ({error}): remove it and resume, the ledger is enough"
             ) from error
 
     async def _forget_dropped(self, first: int) -> None:

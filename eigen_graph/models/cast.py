@@ -176,6 +176,7 @@ class Cast:
         player = self.players[role]
         if player.deterministic:
             key = self._keys.of_place(role, scene)
+            self.meter.check()
             return await self._paid(player, messages, options, role=role, scene=scene, key=key)
         key = self._keys.of_content(role, scene, model=player.label, messages=messages, options=options)
         if (known := await self._store.recall(key)) is not None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from eigen_graph.core import EigenGraphError
 from eigen_graph.models.errors import AccessError
-from eigen_graph.models.failures import translate
+from eigen_graph.models.failures import is_nonsense, translate
 from eigen_graph.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ _OPENAI = "https://api.openai.com/v1"
 _KEYLESS = "no-key"
 """Sent to servers of one's own, which mostly ask for none; the client insists on a value."""
 _SHOWN_MODELS = 8
+_NO_SUCH_ROUTE = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,8 @@ async def probe(chat: ChatOpenAI, endpoint: Endpoint) -> None:
     except Exception as error:  # every failure is told apart by translate
         problem = translate(error, model=chat.model_name, server=endpoint.base_url)
         # A server need not list its models: then one token tells.
-        if getattr(error, "status_code", None) not in {404, 405, 501}:
-            raise _clearer(problem, endpoint) from error
+        if getattr(error, "status_code", None) not in _NO_SUCH_ROUTE:
+            raise _clearer(error, problem, endpoint) from error
     if chat.model_name in names:
         return
     try:
@@ -107,11 +109,16 @@ async def probe(chat: ChatOpenAI, endpoint: Endpoint) -> None:
         if names and isinstance(problem, AccessError):
             shown = ", ".join(names[:_SHOWN_MODELS]) + (", ..." if len(names) > _SHOWN_MODELS else "")
             problem = AccessError(f"{endpoint.base_url} has no model {chat.model_name!r}; it has {shown}")
-        raise _clearer(problem, endpoint) from error
+        raise _clearer(error, problem, endpoint) from error
 
 
-def _clearer(problem: EigenGraphError, endpoint: Endpoint) -> EigenGraphError:
+def _clearer(error: Exception, problem: EigenGraphError, endpoint: Endpoint) -> EigenGraphError:
     cause = str(problem)
+    if is_nonsense(error) or getattr(error, "status_code", None) in _NO_SUCH_ROUTE - {HTTPStatus.NOT_FOUND}:
+        return AccessError(
+            f"{endpoint.base_url} answers, but not as an OpenAI-compatible server does: correct --base-url, which "
+            f"mostly ends in /v1"
+        )
     if "Connection" in cause or "Timeout" in cause:
         return type(problem)(f"no server answers at {endpoint.base_url}: start it, or correct --base-url ({cause})")
     return problem

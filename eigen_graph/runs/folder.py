@@ -103,7 +103,7 @@ class RunFolder:
         try:
             data = json.loads((root / "run.json").read_text())
         except (FileNotFoundError, NotADirectoryError):
-            raise EigenGraphError(f"there is no run in {root} (no run.json)") from None
+            raise EigenGraphError(f"there is no run in {root} (no run.json): name the folder of one") from None
         except (OSError, ValueError) as error:
             raise EigenGraphError(f"cannot read {root / 'run.json'}: {error}") from error
         found = data.get("format") if isinstance(data, dict) else None

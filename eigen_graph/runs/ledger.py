@@ -229,6 +229,8 @@ def _open(path: Path) -> sqlite3.Connection:
             db.execute(f"pragma user_version = {schema.VERSION}")
         db.execute("commit")
     except sqlite3.DatabaseError as error:
-        raise LedgerError(f"cannot open the ledger {path}: {error}") from error
+        raise LedgerError(
+            f"cannot open the ledger {path}: {error}; bring it back from a copy, or start a new run"
+        ) from error
     check_version(db, path)
     return db

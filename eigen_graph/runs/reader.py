@@ -70,7 +70,7 @@ class LedgerReader:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         if not self.path.is_file():
-            raise LedgerError(f"there is no ledger at {self.path}")
+            raise LedgerError(f"there is no ledger at {self.path}: resume the run to begin it")
         uri = f"{self.path.resolve().as_uri()}?mode=ro"
         if not os.access(self.path.parent, os.W_OK) and not Path(f"{self.path}-wal").exists():
             uri += "&immutable=1"  # SQLite would want to make its shared-memory file beside it
@@ -221,7 +221,7 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
         (version,) = connection.execute("pragma user_version").fetchone()
     except sqlite3.DatabaseError as error:
         connection.close()
-        raise LedgerError(f"{path} is no ledger: {error}") from error
+        raise LedgerError(f"{path} is no ledger: {error}; bring it back from a copy, or start a new run") from error
     if version != schema.VERSION:
         connection.close()
         raise LedgerError(
