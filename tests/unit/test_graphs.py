@@ -6,9 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from langchain_core.messages import BaseMessage
 from langgraph.checkpoint.memory import InMemorySaver
-from told import BOOK, BYE, DOMAIN, FIND, HELLO, TASK, Told, calls, context, says, told
+from told import ACCEPT, BOOK, BYE, DOMAIN, FIND, HELLO, TASK, Told, calls, context, says, texts, told
 
 from eigen_graph.core import (
     STOP,
@@ -21,10 +20,6 @@ from eigen_graph.graphs import dialogue, reviewer
 async def played(chat: Told, **fields: Any) -> dict[str, Any]:
     done = await dialogue.ainvoke({"task": TASK.to_json()}, context=context(chat, **fields))
     return dict(done["trajectory"])
-
-
-def texts(messages: list[BaseMessage]) -> str:
-    return "\n".join(message.text for message in messages)
 
 
 # Dialogue
@@ -124,9 +119,6 @@ def review_request(reward: float, **fields: Any) -> Any:
 async def reviewed(reward: float, *replies: str) -> dict[str, Any]:
     chat = told(reviewer=[says(reply) for reply in replies])
     return dict(await reviewer.ainvoke(review_request(reward), context=context(chat)))
-
-
-ACCEPT = '{"decision": "accept", "blame": "none", "evidence": [], "reason": "good"}'
 
 
 async def test_an_acceptance_stands_only_beside_a_full_reward() -> None:

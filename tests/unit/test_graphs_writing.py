@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.prebuilt import ToolRuntime
 from lending import Book, Shelf
-from told import BOOK, DOMAIN, FIND, TASK, Told, calls, context, says, told
+from told import ACCEPT, BOOK, DOMAIN, FIND, TASK, Told, calls, context, says, texts, told
 
 from eigen_graph.core import (
     Cue,

@@ -76,3 +76,8 @@ TASK = borrowing()
 BOOK = TASK.actions[0].arguments["book_id"]
 FIND = ("find_book", {"book_id": BOOK})
 HELLO, BYE = says("I would like to borrow a book."), says(f"Bye. {STOP}")
+ACCEPT = '{"decision": "accept", "blame": "none", "evidence": [], "reason": "good"}'
+
+
+def texts(messages: list[BaseMessage]) -> str:
+    return "\n".join(message.text for message in messages)
