@@ -30,14 +30,17 @@ class Row:
 
 
 def targets(domain: Domain) -> list[Pair]:
-    """The (clause, tool) pairs worth covering: a clause with each tool it names, and every tool that none names."""
+    """The (clause, tool) pairs worth covering: a clause with each tool it names, and every tool that none names.
+
+    At least one pair, which names nothing where a domain has neither.
+    """
     policy, pairs = domain.policy, []
     tools = {tool.name for actor in ("assistant", "user") for tool in domain.tools_of(actor)}
     for clause in policy.clauses:
         named = [tool for tool in policy.tools_named_in(clause) if tool in tools]
         pairs += [(clause, tool) for tool in named] or [(clause, "")]
     covered = {tool for _, tool in pairs}
-    return pairs + [("", tool) for tool in sorted(tools - covered)]
+    return pairs + [("", tool) for tool in sorted(tools - covered)] or [("", "")]
 
 
 def covering_rows(domain: Domain, count: int, *, seed: int, holes: Collection[Pair] = ()) -> list[Row]:

@@ -152,6 +152,15 @@ async def test_a_domain_whose_policy_has_no_clauses_is_planned_by_its_tools() ->
     assert all(plan["clause"] == plan["synthesis"] == "" for plan in done["plans"])
 
 
+async def test_a_domain_with_neither_clauses_nor_tools_is_planned_by_personas() -> None:
+    domain = Domain("talk", Policy("Be kind."), Side(Database({"books": Book}), ()))
+    chat = told(planner=[says("no plan")])
+    roles = {f"{role}_model": chat for role in ("planner", "writer", "user", "agent", "reviewer")}
+    plans = (await planner.ainvoke({"count": 30}, context=Context(domain=domain, **roles)))["plans"]
+    assert {(plan["clause"], *plan["tools"]) for plan in plans} == {("",)}
+    assert len({(plan["persona"], plan["difficulty"]) for plan in plans}) > 10
+
+
 async def test_a_task_without_a_plan_is_written_freely() -> None:
     chat = told(writer=[submits()])
     done = await pipeline.ainvoke({"plan": {}}, context=context(chat))
