@@ -40,6 +40,7 @@ class OpenAIServer:
         api_key: The one key that is accepted; None: any.
         stall: Seconds that a stalled request waits: more than the client's timeout.
         latency: Seconds that every answer takes.
+        port: Where to listen; 0: on any that is free.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class OpenAIServer:
         api_key: str | None = None,
         stall: float = 30.0,
         latency: float = 0.0,
+        port: int = 0,
     ) -> None:
         self.chat = chat
         self.names = tuple(names)
@@ -66,7 +68,7 @@ class OpenAIServer:
         """The body of the latest chat request."""
         self.most_at_once = 0
         self._now = 0
-        self._port = 0
+        self._port = port
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="openai-server", daemon=True)
         self._ready = threading.Event()
@@ -93,7 +95,7 @@ class OpenAIServer:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        server = self._loop.run_until_complete(asyncio.start_server(self._connected, "127.0.0.1", 0))
+        server = self._loop.run_until_complete(asyncio.start_server(self._connected, "127.0.0.1", self._port))
         self._port = server.sockets[0].getsockname()[1]
         self._ready.set()
         self._loop.run_forever()
