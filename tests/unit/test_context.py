@@ -1,0 +1,54 @@
+"""What a run's settings are as JSON: enough to resume it, wherever it is resumed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from eigen_graph.domains import absolute_reference, load_domain
+from eigen_graph.graphs import DEFAULT, Context
+from eigen_graph.graphs.recording import free_folder
+from eigen_graph.models import Budget, ScriptedChat
+
+
+def test_settings_survive_run_json() -> None:
+    context = Context(domain="broadband", model="scripted?faults=0.2", concurrency=3, prompts={"agent": "Be brief."})
+    again = Context.model_validate(json.loads(json.dumps(context.kept())))
+    assert again.model_dump() == context.model_dump()
+
+
+def test_a_workflow_of_ones_own_is_kept_and_the_bundled_one_is_not() -> None:
+    nodes = {**DEFAULT.nodes, "reviewer": DEFAULT.nodes["reviewer"].model_copy(update={"visits": 1})}
+    own = type(DEFAULT).model_validate({**DEFAULT.model_dump(), "nodes": nodes})
+    assert "workflow" not in Context().kept()
+    assert Context.model_validate(Context(workflow=own).kept()).workflow == own
+
+
+def test_objects_are_kept_by_name() -> None:
+    hotel = load_domain("hotel")
+    kept = Context(domain=hotel, model=ScriptedChat(domains={"hotel": hotel})).kept()
+    assert (kept["domain"], kept["model"]) == ("hotel", "ScriptedChat")
+    json.dumps(kept)
+
+
+def test_only_paths_depend_on_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("hotel", "package.module:attribute", "htoel"):
+        assert absolute_reference(name) == name
+    assert absolute_reference("inn.py") == f"{tmp_path}/inn.py:domain"
+    assert absolute_reference("./inns/inn.py:sea") == f"{tmp_path}/inns/inn.py:sea"
+    assert absolute_reference(f"{tmp_path}/inn.py:sea") == f"{tmp_path}/inn.py:sea"
+
+
+@pytest.mark.parametrize("budget", [Budget(usd=5.0), Budget(usd=0.25), Budget(usd=1e6), Budget(tokens=2_500_000)])
+def test_budgets_are_written_as_they_are_read(budget: Budget) -> None:
+    assert Budget.parse(str(budget)) == budget
+
+
+def test_the_first_free_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert free_folder("hotel") == Path("runs/hotel-1")
+    Path("runs/hotel-1").mkdir(parents=True)
+    assert free_folder("hotel") == Path("runs/hotel-2")
