@@ -100,17 +100,11 @@ class Context(BaseModel):
         """Make sure that the models can be used, before anything is written.
 
         Raises:
-            EigenGraphError: A spec, key, price or playbook is missing, a server cannot be reached, or a scripted user
-                or agent is to play what another model wrote.
+            EigenGraphError: A spec, key, price or playbook is missing, a server cannot be reached, or a scripted
+                user, agent or reviewer is to play what another model wrote.
         """
         async with self._build(None, budget) as cast:
-            acting: tuple[Role, ...] = ("user", "agent")
-            lost = [role for role in acting if cast.players[role].deterministic]
-            if lost and not cast.players["writer"].deterministic:
-                raise EigenGraphError(
-                    f"a scripted {' and '.join(lost)} can play only what the scripted writer wrote: "
-                    f"give the {' and the '.join(lost)} a model, or leave the writer scripted"
-                )
+            _require_playable(cast)
             await cast.preflight()
 
     def _build(self, ledger: Ledger | None, budget: Budget | None) -> Cast:
@@ -155,3 +149,14 @@ def context_of(runtime: Runtime[Context]) -> Context:
     """The context a graph was run with; the defaults when it was run without one."""
     given: Any = runtime.context  # None without one, whatever the annotation says
     return given if isinstance(given, Context) else Context.model_validate(given or {})
+
+
+def _require_playable(cast: Cast) -> None:
+    """A scripted user, agent or reviewer goes by its case: what another model wrote is none."""
+    acting: tuple[Role, ...] = ("user", "agent", "reviewer")
+    lost = [role for role in acting if cast.players[role].plays_cases]
+    if lost and not cast.players["writer"].plays_cases:
+        raise EigenGraphError(
+            f"a scripted {' and '.join(lost)} can play only what the scripted writer wrote: "
+            f"give the {' and the '.join(lost)} a model too, or leave the writer scripted"
+        )

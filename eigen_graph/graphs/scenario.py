@@ -102,12 +102,12 @@ async def explore(state: ScenarioState, runtime: Runtime[Context]) -> Command[Li
 async def examine(state: ScenarioState, runtime: Runtime[Context]) -> Command[Literal["draft", "__end__"]]:
     """Run what was submitted; send faults back, or end with the task."""
     context = context_of(runtime)
-    domain, used = context.resolved_domain, state.get("submissions", 0) + 1
+    used = state.get("submissions", 0) + 1
     calls = calls_of(_last_reply(state))
     submitted = [call for call in calls if call.name == submit_task.name]
     problem = "Call `submit_task` with the task, or a read tool to look around."
     if submitted:
-        task, problem = _judge(submitted[0], state, domain)
+        task, problem = _judge(submitted[0], state, context)
         if task is not None:
             return Command(goto="__end__", update={"task": task, "outcome": "written", "submissions": used})
     if used >= context.max_submissions:
@@ -180,7 +180,7 @@ def _parties(domain: Domain) -> tuple[Actor, ...]:
     return ("assistant", "user") if domain.user else ("assistant",)
 
 
-def _judge(call: ToolCall, state: ScenarioState, domain: Domain) -> tuple[dict[str, Any] | None, str]:
+def _judge(call: ToolCall, state: ScenarioState, context: Context) -> tuple[dict[str, Any] | None, str]:
     """The task and nothing, or nothing and what is wrong."""
     if isinstance(call.arguments, str):
         return None, "the arguments of submit_task are not a JSON object"
@@ -189,8 +189,11 @@ def _judge(call: ToolCall, state: ScenarioState, domain: Domain) -> tuple[dict[s
     except ValidationError as error:
         found = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()]
         return None, _told(found)
-    plan, cue = state.get("plan") or {}, cue_of(state, domain)
+    domain, plan = context.resolved_domain, state.get("plan") or {}
+    cue = cue_of(state, domain)
     tags = case_tags(cue, plan=plan.get("id", ""), generation=plan.get("generation", 0))
+    if not context.cast.players["writer"].plays_cases:
+        tags = tags.model_copy(update={"cue": None})  # written freely: no case for anybody to play
     task = submitted.to_task(state.get("id", "task"), tags, persona=PERSONAS.get(cue.persona))
     if found := list(faults(submitted, task, domain)):
         return None, _told(found)

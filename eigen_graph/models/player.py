@@ -69,6 +69,8 @@ class Player:
         self.send_case = send_case
         self.deterministic = isinstance(chat, ScriptedChat)
         """Gives the same reply again, for free: nothing to cache, nothing to bound."""
+        self.plays_cases = self.deterministic or send_case
+        """Is given the playbook case: scripted, here or behind a server. What it writes follows the case."""
         self._endpoint = endpoint
         self._speaks_openai = any(base.__name__ == "BaseChatOpenAI" for base in type(chat).__mro__)
         self._failures = 0

@@ -29,7 +29,7 @@ TRIES = 28
 DOMAINS = ("hotel", "broadband")
 CASTS: dict[str, set[str]] = {
     "planner": set(),
-    "writer": {"task"},
+    "writer+user+agent+reviewer": {"task", "user", "agent", "checker"},
     "user": {"user"},
     "agent": {"agent"},
     "reviewer": {"checker"},
@@ -84,9 +84,8 @@ async def test_a_run_with_hostile_roles(name: str, roles: str, tmp_path: Path) -
         assert row.fate in {"accepted", "rejected"}, row.reason
         ends[row.blame] += 1
         if row.fate == "rejected":
-            # Scripted parties play the case they know, not what was written in its place (no command lets them).
-            misled = {"user", "agent"} if roles == "writer" and row.stage == "reviewer" else set()
-            assert row.blame in CASTS[roles] | misled, (row.id, row.stage, row.blame, row.reason)
+            writing = row.stage in {"scenario", "checker"}
+            assert row.blame in ({"task"} if writing else CASTS[roles]), (row.id, row.stage, row.blame, row.reason)
             assert 0 < len(row.reason) < 5_000
             assert all(0 <= index < len((row.trajectory or {"messages": []})["messages"]) for index in row.evidence)
         assert InstanceRow.from_json(json.loads(json.dumps(row.to_json(), allow_nan=False))) == row
