@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.runtime import Runtime
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PrivateAttr, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PrivateAttr, WithJsonSchema, model_validator
 
 from eigen_graph.core import Domain, EigenGraphError
 from eigen_graph.domains import absolute_reference, load_domain
@@ -60,6 +60,15 @@ class Context(BaseModel):
     _worlds: Worlds = PrivateAttr(default_factory=Worlds)
     _stop: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
     _budget: Budget | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _prompts_are_there(self) -> Self:
+        for name in (*self.prompts, *(node.prompt for node in self.workflow.nodes.values() if node.prompt)):
+            try:
+                self.prompt(name)
+            except EigenGraphError as error:
+                raise ValueError(str(error)) from error
+        return self
 
     @cached_property
     def resolved_domain(self) -> Domain:

@@ -69,20 +69,21 @@ class Instance(Order, total=False):
     seconds: float
 
 
-Node = Callable[[Instance, Runtime[Context], int], Awaitable[dict[str, Any]]]
+Node = Callable[[Instance, Runtime[Context], NodeSpec, int], Awaitable[dict[str, Any]]]
+"""Works on an instance as its spec says, on its n-th visit (from 0); what it leaves, its `outcome` among it."""
 
 
-async def write(state: Instance, runtime: Runtime[Context], visit: int) -> dict[str, Any]:
+async def write(state: Instance, runtime: Runtime[Context], node: NodeSpec, visit: int) -> dict[str, Any]:
     """Scenario: a task, or why there is none."""
     request: Any = {key: state.get(key) for key in ("id", "seed", "plan", "problem") if key in state}
-    done = await scenario.ainvoke(request | {"attempt": visit}, context=runtime.context)
+    done = await scenario.ainvoke(request | {"attempt": visit, "prompt": node.prompt}, context=runtime.context)
     found = {"outcome": done["outcome"]}
     if done["outcome"] == "written":
         return {**found, "task": done["task"], "reason": ""}
     return {**found, "blame": "task", "reason": done["reason"]}
 
 
-async def prove(state: Instance, runtime: Runtime[Context], _visit: int) -> dict[str, Any]:
+async def prove(state: Instance, runtime: Runtime[Context], _node: NodeSpec, _visit: int) -> dict[str, Any]:
     """Checker: built and proven, or what its proof found wrong with the task."""
     done = await checker.ainvoke({"task": state["task"], "seed": state.get("seed", 0)}, context=runtime.context)
     found = {key: done[key] for key in ("outcome", "checker", "kill_rate") if key in done}
@@ -92,14 +93,14 @@ async def prove(state: Instance, runtime: Runtime[Context], _visit: int) -> dict
     return {**found, "blame": "task", "reason": done["reason"], "problem": done["reason"]}
 
 
-async def talk(state: Instance, runtime: Runtime[Context], visit: int) -> dict[str, Any]:
+async def talk(state: Instance, runtime: Runtime[Context], _node: NodeSpec, visit: int) -> dict[str, Any]:
     """Dialogue: played once; an earlier one of the same task is kept as an attempt."""
     done = await dialogue.ainvoke({"task": state["task"], "attempt": visit}, context=runtime.context)
     found = {key: done[key] for key in ("trajectory", "agent_system", "user_system")}
     return {"outcome": "finished", **found, "attempts": [_attempt(state)] if "trajectory" in state else []}
 
 
-async def judge(state: Instance, runtime: Runtime[Context], _visit: int) -> dict[str, Any]:
+async def judge(state: Instance, runtime: Runtime[Context], _node: NodeSpec, _visit: int) -> dict[str, Any]:
     """Judge: the checker's verdict, and whose fault a failure is."""
     domain = context_of(runtime).resolved_domain
     trajectory, proven = Trajectory.from_json(state["trajectory"]), Checker.from_json(state["checker"])
@@ -115,11 +116,11 @@ async def judge(state: Instance, runtime: Runtime[Context], _visit: int) -> dict
     return found | blame | {"attribution": blame}
 
 
-async def read(state: Instance, runtime: Runtime[Context], visit: int) -> dict[str, Any]:
+async def read(state: Instance, runtime: Runtime[Context], node: NodeSpec, visit: int) -> dict[str, Any]:
     """Reviewer: its decision, and the blame that stands."""
     wanted = ("task", "trajectory", "verdict", "attribution", "plan")
     request: Any = {key: state.get(key) for key in wanted if key in state}
-    done = await reviewer.ainvoke(request | {"attempt": visit}, context=runtime.context)
+    done = await reviewer.ainvoke(request | {"attempt": visit, "prompt": node.prompt}, context=runtime.context)
     found, blame = done["review"], done["review"]["blame"]
     return {
         "review": found,
@@ -196,7 +197,7 @@ def _guarded(name: str, node: NodeSpec) -> Any:
         for _ in range(node.retries + 1):
             try:
                 async with asyncio.timeout(node.timeout_s):
-                    return update | await act(state, runtime, visit)
+                    return update | await act(state, runtime, node, visit)
             except InfrastructureError as error:
                 problem = str(error)
             except TimeoutError:

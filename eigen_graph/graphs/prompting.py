@@ -66,11 +66,6 @@ class Prompt:
             lines += [f"## {section}", "", body, ""]
         return "\n".join(lines).strip() + "\n"
 
-    @property
-    def placeholders(self) -> frozenset[str]:
-        """Names that `render` needs."""
-        return frozenset(name for body in self.sections.values() for name in _PLACEHOLDER.findall(body))
-
     def part(self, part: str, **values: str) -> str:
         """One part with its placeholders filled; a section that comes out empty is left out with its heading.
 

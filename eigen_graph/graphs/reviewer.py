@@ -43,6 +43,8 @@ class ReviewRequest(TypedDict, total=False):
     """The checker's own view of whose fault it is: blame, evidence, reason."""
     plan: dict[str, Any]
     attempt: int
+    prompt: str
+    """Name of another prompt than the reviewer's own."""
 
 
 class ReviewState(ReviewRequest, total=False):
@@ -55,7 +57,7 @@ class ReviewState(ReviewRequest, total=False):
 async def review(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Ask for the decision and hold it to the verdict."""
     context, task = context_of(runtime), Task.from_json(state["task"])
-    messages = context.prompt("reviewer").messages(
+    messages = context.prompt(state.get("prompt") or "reviewer").messages(
         policy=context.resolved_domain.policy.text,
         evaluation=(state.get("plan") or {}).get("evaluation", ""),
         scenario=str(task.user_scenario),

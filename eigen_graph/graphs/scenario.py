@@ -42,6 +42,8 @@ class ScenarioRequest(TypedDict, total=False):
     plan: dict[str, Any]
     """A plan (`PlannerState.plans`); without one the writer is free."""
     attempt: int
+    prompt: str
+    """Name of another prompt than the writer's own."""
     problem: str
     """Why an earlier task of this plan was refused."""
 
@@ -121,7 +123,7 @@ async def examine(state: ScenarioState, runtime: Runtime[Context]) -> Command[Li
 
 
 def _opening(state: ScenarioState, context: Context, domain: Domain) -> list[BaseMessage]:
-    return context.prompt("writer").messages(
+    return context.prompt(state.get("prompt") or "writer").messages(
         policy=domain.policy.text,
         tools=wording.tool_list(domain),
         setups=wording.setup_list(domain),

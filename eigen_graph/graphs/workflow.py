@@ -24,6 +24,19 @@ OUTCOMES: Mapping[Kind, tuple[str, ...]] = {
 """How each kind of node can come out. A server that is gone is no outcome: it ends the instance as dropped."""
 
 
+_NEEDS: Mapping[Kind, tuple[Kind, ...]] = {
+    "scenario": (),
+    "checker": ("scenario",),
+    "dialogue": ("scenario",),
+    "judge": ("checker", "dialogue"),
+    "reviewer": ("judge",),
+}
+"""Whose work a kind of node works on."""
+_OUTDATES: Mapping[Kind, tuple[Kind, ...]] = {"scenario": ("checker", "dialogue", "judge"), "dialogue": ("judge",)}
+"""Whose earlier work a kind of node makes worthless."""
+_PROMPTED: tuple[Kind, ...] = ("scenario", "reviewer")
+
+
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,7 +46,7 @@ class NodeSpec(_Frozen):
 
     kind: Kind
     prompt: str = ""
-    """Name of the prompt it works with; empty: its kind's own."""
+    """Name of the prompt that a scenario or reviewer node works with; empty: its kind's own."""
     retries: int = Field(1, ge=0, le=5)
     """How often it is tried again when the model server fails."""
     timeout_s: float = Field(1800.0, gt=0)
@@ -102,25 +115,25 @@ class WorkflowSpec(_Frozen):
         reached, ends = self._closure(START, forward=True), self._closure(ACCEPT, forward=False)
         yield from (f"{name!r} is unreachable" for name in self.nodes if name not in reached)
         yield from (f"no path leads from {name!r} to accept" for name in self.nodes if name not in ends)
+        yield from (f"{n!r}: a {s.kind} node has no prompt" for n, s in self.nodes.items() if self._misprompted(s))
         yield from self._missing_input()
         yield from self._endless()
 
+    @staticmethod
+    def _misprompted(node: NodeSpec) -> bool:
+        return bool(node.prompt) and node.kind not in _PROMPTED
+
     def _missing_input(self) -> Iterator[str]:
-        """A node can only work on what an earlier node has left on every way that leads to it."""
-        needs: Mapping[Kind, tuple[Kind, ...]] = {
-            "scenario": (),
-            "checker": ("scenario",),
-            "dialogue": ("scenario",),
-            "judge": ("checker", "dialogue"),
-            "reviewer": ("judge",),
-        }
-        for name, node in self.nodes.items():
-            for kind in needs[node.kind]:
-                if name in self._closure(START, forward=True, without=kind):
-                    yield f"{name!r} can be reached without any {kind!r} node before it"
-        for kind in ("checker", "judge"):
-            if ACCEPT in self._closure(START, forward=True, without=kind):
-                yield f"accept can be reached without any {kind!r} node before it"
+        """A node can only work on what others have left on every way to it, and not on what is outdated since."""
+        wants = {ACCEPT: ("checker", "judge"), **{name: _NEEDS[node.kind] for name, node in self.nodes.items()}}
+        for target, kinds in wants.items():
+            for kind in kinds:
+                if target in self._closure(START, forward=True, without=kind):
+                    yield f"{target!r} can be reached without any {kind!r} node before it"
+                for name, node in self.nodes.items():
+                    stale = kind in _OUTDATES.get(node.kind, ()) and name != target
+                    if stale and target in self._closure(name, forward=True, without=kind):
+                        yield f"{target!r} can be reached from {name!r} without a {kind!r} node between them"
 
     def _endless(self) -> Iterator[str]:
         single = {

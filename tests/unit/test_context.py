@@ -4,24 +4,43 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from eigen_graph.domains import absolute_reference, load_domain
-from eigen_graph.graphs import DEFAULT, Context
+from eigen_graph.graphs import DEFAULT, Context, WorkflowSpec
 from eigen_graph.graphs.recording import free_folder
 from eigen_graph.models import Budget, ScriptedChat
 
 
+def with_reviewer(**fields: Any) -> WorkflowSpec:
+    nodes = {**DEFAULT.nodes, "reviewer": DEFAULT.nodes["reviewer"].model_copy(update=fields)}
+    return WorkflowSpec.model_validate({**DEFAULT.model_dump(), "nodes": nodes})
+
+
 def test_settings_survive_run_json() -> None:
-    context = Context(domain="broadband", model="scripted?faults=0.2", concurrency=3, prompts={"agent": "Be brief."})
+    prompts = {"agent": "# system\n\n## Role\n\nBe brief.\n"}
+    context = Context(domain="broadband", model="scripted?faults=0.2", concurrency=3, prompts=prompts)
     again = Context.model_validate(json.loads(json.dumps(context.kept())))
     assert again.model_dump() == context.model_dump()
 
 
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"prompts": {"agent": "Be brief."}}, "prompt 'agent', line 1: text outside a section"),
+        ({"workflow": with_reviewer(prompt="strict")}, "no prompt 'strict'; there are agent, planner, reviewer"),
+    ],
+)
+def test_a_prompt_that_cannot_be_used_is_told_at_once(fields: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ValidationError, match=fault):
+        Context(**fields)
+
+
 def test_a_workflow_of_ones_own_is_kept_and_the_bundled_one_is_not() -> None:
-    nodes = {**DEFAULT.nodes, "reviewer": DEFAULT.nodes["reviewer"].model_copy(update={"visits": 1})}
-    own = type(DEFAULT).model_validate({**DEFAULT.model_dump(), "nodes": nodes})
+    own = with_reviewer(visits=1)
     assert "workflow" not in Context().kept()
     assert Context.model_validate(Context(workflow=own).kept()).workflow == own
 

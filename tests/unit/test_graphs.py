@@ -14,7 +14,7 @@ from eigen_graph.core import (
     Environment,
     Trajectory,
 )
-from eigen_graph.graphs import dialogue, reviewer
+from eigen_graph.graphs import DEFAULT, Edge, NodeSpec, WorkflowSpec, dialogue, pipeline_for, reviewer
 
 
 async def played(chat: Told, **fields: Any) -> dict[str, Any]:
@@ -151,3 +151,23 @@ async def test_a_review_that_cannot_be_read_leaves_the_checkers_view() -> None:
 async def test_evidence_that_does_not_exist_is_dropped() -> None:
     reply = '{"decision": "repair", "blame": "agent", "evidence": [7, 1, -1, 1, 0], "reason": "rude"}'
     assert (await reviewed(1, reply))["review"]["evidence"] == [1, 0]
+
+
+async def test_a_second_reviewer_reads_by_its_own_prompt() -> None:
+    nodes = {**DEFAULT.nodes, "second": NodeSpec(kind="reviewer", prompt="strict")}
+    edges = [edge for edge in DEFAULT.edges if edge.target != "accept"]
+    edges += [Edge(source="reviewer", outcome="accept", target="second")]
+    edges += [Edge(source="second", outcome="accept", target="accept")]
+    edges += [Edge(source="second", outcome=outcome, target="reject") for outcome in ("repair", "reject")]
+    reject = says('{"decision": "reject", "blame": "task", "reason": "too easy"}')
+    chat = told(reviewer=[says(ACCEPT), reject])
+    strict = "# system\n\n## Role\n\nBe strict.\n\n# request\n\n## Dialogue\n\n{{transcript}}\n"
+    own = WorkflowSpec(nodes=nodes, edges=tuple(edges))
+    done = await pipeline_for(own).ainvoke(
+        {"id": "t", "seed": 1}, context=context(chat, workflow=own, prompts={"strict": strict})
+    )
+    assert (done["fate"], done["blame"], done["reason"]) == ("rejected", "task", "too easy")
+    assert [messages[0].text.startswith("## Role\n\nBe strict.") for messages in chat.asked["reviewer"]] == [
+        False,
+        True,
+    ]

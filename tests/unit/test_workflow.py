@@ -29,16 +29,30 @@ def rewired(*changes: tuple[str, str, str], nodes: dict[str, NodeSpec] | None = 
         ([("checker", "proven", REJECT)], "no path leads from 'scenario' to accept"),
         ([("judge", "pass", ACCEPT), ("judge", "fail", ACCEPT)], "'reviewer' is unreachable"),
         ([("scenario", "written", "dialogue")], "'judge' can be reached without any 'checker' node before it"),
-        ([("scenario", "failed", ACCEPT)], "accept can be reached without any 'checker' node before it"),
+        ([("scenario", "failed", ACCEPT)], "'accept' can be reached without any 'checker' node before it"),
         ([("scenario", "sideways", REJECT)], "needs one edge for each of"),
         ([(START, "", "dialogue")], "'dialogue' can be reached without any 'scenario' node before it"),
         ([(START, "", ACCEPT)], "exactly one edge without an outcome leaves the start"),
         ([("dialogue", "finished", "dialogue")], "loop without a decision"),
+        (
+            [("reviewer", "reject", "judge"), ("checker", "unproven", "judge")],
+            "'judge' can be reached without any 'dialogue'",
+        ),
+        (
+            [("reviewer", "repair", "scenario"), ("checker", "unproven", "judge")],
+            "'judge' can be reached from 'scenario'",
+        ),
     ],
 )
 def test_a_broken_graph_is_refused_in_words(changes: list[tuple[str, str, str]], fault: str) -> None:
     with pytest.raises(ValidationError, match=fault):
         WorkflowSpec.model_validate(rewired(*changes))
+
+
+def test_a_prompt_is_for_nodes_that_have_one() -> None:
+    nodes = {**DEFAULT.nodes, "judge": NodeSpec(kind="judge", prompt="strict")}
+    with pytest.raises(ValidationError, match="'judge': a judge node has no prompt"):
+        WorkflowSpec.model_validate(rewired(nodes=nodes))
 
 
 def test_reserved_names_are_refused() -> None:
