@@ -76,7 +76,7 @@ def settle(world: World, before: Booking | None, after: Booking, method_id: str,
     method = method_of(world.db, world.db["guests"][after.guest_id], method_id)
     world.db["bookings"].put(after.booking_id, after)
     moved = move_money(world, after.booking_id, method, purpose, difference) if difference else None
-    return {"booking": after, "charged": max(difference, 0.0), "refunded": max(-difference, 0.0), "payment": moved}
+    return {"booking": after, "charged": max(difference, 0.0), "refunded": max(0.0, -difference), "payment": moved}
 
 
 def move_money(
