@@ -15,7 +15,7 @@ import asyncio
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, Self
 
 from langchain_core.language_models import BaseChatModel
@@ -249,3 +249,7 @@ _TROUBLES: dict[str, tuple[int, dict[str, Any] | str]] = {
     "garbage": (200, "<html>502 Bad Gateway</html>"),
     "error_in_200": (200, {**_completion("m", AIMessage("")), **_error("upstream failed")}),
 }
+
+
+Serve = Callable[..., OpenAIServer]
+"""What the fixture `serve` gives: `serve(chat, **options)`."""

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.language_models import BaseChatModel
-
-sys.path.append(str(Path(__file__).parents[1]))
-
-from openai_server import OpenAIServer  # from tests/, put on the path above
-
-Serve = Callable[..., OpenAIServer]
+from openai_server import OpenAIServer, Serve
 
 
 @pytest.fixture

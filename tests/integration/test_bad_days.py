@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from command import finished, refused, run, start
-from conftest import Serve
+from openai_server import Serve
 
 from eigen_graph.models import ScriptedChat
 from eigen_graph.runs import RunFolder

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Serve
+from openai_server import Serve
 
 from eigen_graph.domains import load_domain
 from eigen_graph.models import ScriptedChat

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import conftest  # noqa: F401  # puts tests/ on the path
 import pytest
 from hostile import HostileChat, anything, nested, spoilt
 from hypothesis import HealthCheck, given, settings

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 from command import finished, run, snapshot, start
-from conftest import Serve
-from openai_server import OpenAIServer
+from openai_server import OpenAIServer, Serve
 
 from eigen_graph.domains import load_domain
 from eigen_graph.models import ScriptedChat

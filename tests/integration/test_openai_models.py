@@ -9,10 +9,9 @@ from itertools import cycle, repeat
 from pathlib import Path
 
 import pytest
-from conftest import Serve
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
-from openai_server import Trouble
+from openai_server import Serve, Trouble
 from pydantic import BaseModel
 
 from eigen_graph.core import Cue, EigenGraphError

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import Serve
+from openai_server import Serve
 
 from eigen_graph.domains import load_domain
 from eigen_graph.models import ScriptedChat

@@ -14,7 +14,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import conftest  # noqa: F401  # puts tests/ on the path
 import pytest
 import small_model_server
 from langchain_core.messages import HumanMessage
