@@ -13,7 +13,7 @@ from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapt
 from eigen_graph.core import Actor, Cue, Domain, NoCaseError, TaskDraft
 
 _KEPT = 16
-"""Domains whose wording is kept: working it out costs as much as a dialogue."""
+"""Domains whose wording is kept: working it out takes milliseconds."""
 _SIDES: tuple[tuple[Actor, str], ...] = (("assistant", "agent"), ("user", "user"))
 
 
