@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PrivateAttr, With
 
 from eigen_graph.core import Domain, EigenGraphError
 from eigen_graph.domains import absolute_reference, load_domain
+from eigen_graph.graphs.plan_rules import PlanRule
 from eigen_graph.graphs.prompting import Prompt, bundled
 from eigen_graph.graphs.workflow import DEFAULT, WorkflowSpec
 from eigen_graph.graphs.worlds import Worlds
@@ -19,7 +20,16 @@ from eigen_graph.models import Budget, Cast, Role
 from eigen_graph.runs import Ledger
 
 _TEXT = WithJsonSchema({"type": "string"})
-_MODELS = ("model", "planner_model", "writer_model", "user_model", "agent_model", "reviewer_model")
+_MODELS = (
+    "model",
+    "planner_model",
+    "writer_model",
+    "verifier_model",
+    "user_model",
+    "agent_model",
+    "reviewer_model",
+    "reflector_model",
+)
 DomainRef = Annotated[str | InstanceOf[Domain], _TEXT]
 ModelRef = Annotated[str | InstanceOf[BaseChatModel], _TEXT]
 
@@ -38,9 +48,15 @@ class Context(BaseModel):
     )
     planner_model: ModelRef | None = Field(None, description="Model of the planner, if not `model`.")
     writer_model: ModelRef | None = Field(None, description="Model of the task writer, if not `model`.")
+    verifier_model: ModelRef | None = Field(
+        None, description="Model that checks the tasks, where the workflow has a verifier, if not `model`."
+    )
     user_model: ModelRef | None = Field(None, description="Model of the simulated user, if not `model`.")
     agent_model: ModelRef | None = Field(None, description="Model of the agent, if not `model`.")
     reviewer_model: ModelRef | None = Field(None, description="Model of the reviewer, if not `model`.")
+    reflector_model: ModelRef | None = Field(
+        None, description="Model that proposes changes when a run evolves, if not `model`."
+    )
     base_url: str | None = Field(None, description="URL of an OpenAI-compatible server, ending in /v1.")
     concurrency: int = Field(16, ge=1, le=1024, description="Instances in work, and model calls in flight, at once.")
     request_timeout: float = Field(120.0, gt=0, description="Longest wait for one model reply, in seconds.")
@@ -54,6 +70,7 @@ class Context(BaseModel):
     )
     workflow: WorkflowSpec = Field(default=DEFAULT, description="Topology of the pipeline.")
     prompts: dict[str, str] = Field(default_factory=dict, description="Prompts by name that replace the bundled ones.")
+    plans: tuple[PlanRule, ...] = Field((), description="Lasting amendments to the planner's pairs of plans.")
 
     _ledger: Ledger | None = PrivateAttr(None)
     _cast: Cast | None = PrivateAttr(None)
@@ -82,6 +99,8 @@ class Context(BaseModel):
             del kept["workflow"]
         if not self.prompts:
             del kept["prompts"]
+        if not self.plans:
+            del kept["plans"]
         kept["domain"] = self.domain.name if isinstance(self.domain, Domain) else absolute_reference(self.domain)
         for name in _MODELS:
             given = getattr(self, name)
@@ -110,19 +129,21 @@ class Context(BaseModel):
 
         Raises:
             EigenGraphError: A spec, key, price or playbook is missing, a server cannot be reached, or a scripted
-                user, agent or reviewer is to play what another model wrote.
+                verifier, user, agent or reviewer is to play what another model wrote.
         """
         async with self._build(None, budget) as cast:
-            _require_playable(cast)
+            _require_playable(cast, self.workflow)
             await cast.preflight()
 
     def _build(self, ledger: Ledger | None, budget: Budget | None) -> Cast:
         given: dict[Role, str | BaseChatModel | None] = {
             "planner": self.planner_model,
             "writer": self.writer_model,
+            "verifier": self.verifier_model,
             "user": self.user_model,
             "agent": self.agent_model,
             "reviewer": self.reviewer_model,
+            "reflector": self.reflector_model,
         }
         return Cast.build(
             self.model,
@@ -160,9 +181,11 @@ def context_of(runtime: Runtime[Context]) -> Context:
     return given if isinstance(given, Context) else Context.model_validate(given or {})
 
 
-def _require_playable(cast: Cast) -> None:
-    """A scripted user, agent or reviewer goes by its case: what another model wrote is none."""
-    acting: tuple[Role, ...] = ("user", "agent", "reviewer")
+def _require_playable(cast: Cast, workflow: WorkflowSpec) -> None:
+    """A scripted verifier, user, agent or reviewer goes by its case: what another model wrote is none."""
+    acting: list[Role] = ["user", "agent", "reviewer"]
+    if any(node.kind == "verifier" for node in workflow.nodes.values()):
+        acting.insert(0, "verifier")
     lost = [role for role in acting if cast.players[role].plays_cases]
     if lost and not cast.players["writer"].plays_cases:
         raise EigenGraphError(
