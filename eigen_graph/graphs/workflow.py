@@ -13,11 +13,13 @@ START = "__start__"
 ACCEPT, REJECT = "accept", "reject"
 """Where every path ends: the instance enters the dataset, or is recorded with its blame."""
 
-Kind = Literal["scenario", "checker", "dialogue", "judge", "reviewer"]
+Kind = Literal["scenario", "verifier", "checker", "dialogue", "repair", "judge", "reviewer"]
 OUTCOMES: Mapping[Kind, tuple[str, ...]] = {
     "scenario": ("written", "failed"),
+    "verifier": ("sound", "flawed"),
     "checker": ("proven", "unproven"),
     "dialogue": ("finished",),
+    "repair": ("finished",),
     "judge": ("pass", "fail"),
     "reviewer": ("accept", "repair", "reject"),
 }
@@ -26,15 +28,21 @@ OUTCOMES: Mapping[Kind, tuple[str, ...]] = {
 
 _NEEDS: Mapping[Kind, tuple[Kind, ...]] = {
     "scenario": (),
+    "verifier": ("scenario",),
     "checker": ("scenario",),
     "dialogue": ("scenario",),
+    "repair": ("dialogue", "judge"),
     "judge": ("checker", "dialogue"),
     "reviewer": ("judge",),
 }
 """Whose work a kind of node works on."""
-_OUTDATES: Mapping[Kind, tuple[Kind, ...]] = {"scenario": ("checker", "dialogue", "judge"), "dialogue": ("judge",)}
+_OUTDATES: Mapping[Kind, tuple[Kind, ...]] = {
+    "scenario": ("checker", "dialogue", "judge"),
+    "dialogue": ("judge",),
+    "repair": ("judge",),
+}
 """Whose earlier work a kind of node makes worthless."""
-_PROMPTED: tuple[Kind, ...] = ("scenario", "reviewer")
+_PROMPTED: tuple[Kind, ...] = ("scenario", "verifier", "reviewer")
 
 
 class _Frozen(BaseModel):
@@ -46,7 +54,7 @@ class NodeSpec(_Frozen):
 
     kind: Kind
     prompt: str = ""
-    """Name of the prompt that a scenario or reviewer node works with; empty: its kind's own."""
+    """Name of the prompt that a scenario, verifier or reviewer node works with; empty: its kind's own."""
     retries: int = Field(1, ge=0, le=5)
     """How often it is tried again when the model server fails."""
     timeout_s: float = Field(1800.0, gt=0)
@@ -67,6 +75,9 @@ class Edge(_Frozen):
 class WorkflowSpec(_Frozen):
     """Nodes and edges that form a graph which always can end.
 
+    They are kept in one order, breadth first from the entry, however they were written down: the same content has the
+    same JSON and the same digest.
+
     Raises:
         pydantic.ValidationError: They do not; the message names every fault found.
     """
@@ -78,6 +89,7 @@ class WorkflowSpec(_Frozen):
     def _is_a_graph(self) -> Self:
         if faults := list(self._faults()):
             raise ValueError("; ".join(faults))
+        self._put_in_order()
         return self
 
     @property
@@ -93,6 +105,17 @@ class WorkflowSpec(_Frozen):
     def targets(self, node: str) -> dict[str, str]:
         """Where each outcome of a node leads."""
         return {edge.outcome: edge.target for edge in self.edges if edge.source == node}
+
+    def _put_in_order(self) -> None:
+        ways = {(edge.source, edge.outcome): edge for edge in self.edges}
+        edges = [ways[START, ""]]
+        order: list[str] = []
+        for edge in edges:  # which grows on the way
+            if edge.target in self.nodes and edge.target not in order:
+                order.append(edge.target)
+                edges += [ways[edge.target, outcome] for outcome in OUTCOMES[self.nodes[edge.target].kind]]
+        object.__setattr__(self, "nodes", {name: self.nodes[name] for name in order})
+        object.__setattr__(self, "edges", tuple(edges))
 
     def _faults(self) -> Iterator[str]:
         if reserved := {START, ACCEPT, REJECT} & set(self.nodes):
@@ -131,8 +154,8 @@ class WorkflowSpec(_Frozen):
                 if target in self._closure(START, forward=True, without=kind):
                     yield f"{target!r} can be reached without any {kind!r} node before it"
                 for name, node in self.nodes.items():
-                    stale = kind in _OUTDATES.get(node.kind, ()) and name != target
-                    if stale and target in self._closure(name, forward=True, without=kind):
+                    stale = kind in _OUTDATES.get(node.kind, ())
+                    if stale and target in self._after(name, without=kind):
                         yield f"{target!r} can be reached from {name!r} without a {kind!r} node between them"
 
     def _endless(self) -> Iterator[str]:
@@ -145,6 +168,11 @@ class WorkflowSpec(_Frozen):
             TopologicalSorter(single).prepare()
         except CycleError as error:
             yield f"a loop without a decision: {' -> '.join(error.args[1])}"
+
+    def _after(self, name: str, *, without: Kind) -> set[str]:
+        """Nodes that come after a node (itself, where a way leads back to it), not passing through nodes of a kind."""
+        targets = self.targets(name).values()
+        return set().union(*(self._closure(target, forward=True, without=without) for target in targets))
 
     def _closure(self, root: str, *, forward: bool, without: Kind | None = None) -> set[str]:
         """Nodes that can be reached from `root` (or reach it), not passing through nodes of a kind."""

@@ -23,6 +23,7 @@ from eigen_graph.models.openai import Endpoint
 from eigen_graph.models.player import Player
 from eigen_graph.models.reply import from_json, to_json
 from eigen_graph.models.scene import ROLES, Role, Scene
+from eigen_graph.models.scripted import require_playbook
 from eigen_graph.models.spec import ModelSpec
 
 S = TypeVar("S", bound=BaseModel)
@@ -30,6 +31,8 @@ Tools = Sequence[BaseTool | dict[str, Any]]
 ModelLike = str | ModelSpec | BaseChatModel
 _MAX_TOOLSETS = 256
 _CHARS_A_TOKEN = 4
+_OPTIONAL: tuple[Role, ...] = ("verifier", "reflector")
+"""Roles that not every run has: left scripted, they need no playbook before they are asked."""
 
 
 class Cast:
@@ -90,6 +93,8 @@ class Cast:
         for role in ROLES:
             given: ModelLike = (overrides or {}).get(role, model)
             like = ModelSpec.parse(given) if isinstance(given, str) else given
+            if domain and isinstance(like, ModelSpec) and like.kind == "scripted" and role not in _OPTIONAL:
+                require_playbook(domain)
             key = id(like) if isinstance(like, BaseChatModel) else like
             if key not in made:
                 if isinstance(like, BaseChatModel):

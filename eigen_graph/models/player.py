@@ -23,7 +23,7 @@ from eigen_graph.models.failures import is_nonsense, translate
 from eigen_graph.models.history import sendable
 from eigen_graph.models.openai import Endpoint, open_chat, probe
 from eigen_graph.models.reply import bound
-from eigen_graph.models.scripted import ScriptedChat, require_playbook
+from eigen_graph.models.scripted import ScriptedChat
 from eigen_graph.models.spec import ModelSpec, StructuredMode
 
 if TYPE_CHECKING:
@@ -81,11 +81,9 @@ class Player:
         """The player of a spec.
 
         Raises:
-            EigenGraphError: The scripted model cannot play the domain.
+            EigenGraphError: There is no server for it.
         """
         if spec.kind == "scripted":
-            if domain is not None:
-                require_playbook(domain)
             chat = ScriptedChat(faults=spec.faults, domains={domain.name: domain} if domain else {})
             return cls(str(spec), chat, structured=spec.structured, prices=spec.prices)
         if endpoint is None:

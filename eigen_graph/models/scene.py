@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from eigen_graph.core import Cue
 
-Role = Literal["planner", "writer", "user", "agent", "reviewer"]
+Role = Literal["planner", "writer", "verifier", "user", "agent", "reviewer", "reflector"]
 """Who a model plays."""
 ROLES: tuple[Role, ...] = get_args(Role)
 

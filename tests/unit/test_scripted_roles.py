@@ -14,7 +14,7 @@ from lending import Talk, make, talk
 from pydantic import BaseModel
 
 from eigen_graph.core import STOP, Actor, Case, Cue, Domain, EigenGraphError, Environment, TaskDraft
-from eigen_graph.models import Cast, Fault, Scene, calls_of, planned_faults
+from eigen_graph.models import ROLES, Cast, Fault, Scene, ScriptedChat, calls_of, planned_faults
 from eigen_graph.models.scripted import reviewer
 from eigen_graph.models.scripted.transcript import mentions
 
@@ -268,6 +268,14 @@ async def test_the_reviewer_reads_its_blocks_and_repairs_a_broken_answer() -> No
 def test_without_a_playbook_both_ways_out_are_named() -> None:
     with pytest.raises(EigenGraphError, match=r"no playbook.*playbook=Playbook\(\).*--model openai:NAME"):
         Cast.build("scripted", domain=Domain("bare", DOMAIN.policy, DOMAIN.agent))
+
+
+def test_roles_that_not_every_run_has_need_no_playbook() -> None:
+    bare = Domain("bare", DOMAIN.policy, DOMAIN.agent)
+    others = dict.fromkeys(("planner", "writer", "user", "agent", "reviewer"), ScriptedChat())
+    assert set(Cast.build("scripted", overrides=others, domain=bare).players) == set(ROLES)
+    with pytest.raises(EigenGraphError, match="no playbook"):
+        Cast.build("scripted", overrides={**others, "agent": "scripted"}, domain=bare)
 
 
 async def test_without_a_case_a_role_says_what_it_needs() -> None:

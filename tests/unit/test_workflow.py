@@ -109,3 +109,64 @@ def reachable(spec: WorkflowSpec, start: str, *, without: str) -> set[str]:
             seen.add(name)
             waiting += spec.targets(name).values() if name in spec.nodes else []
     return seen
+
+
+def gated() -> WorkflowSpec:
+    """The default with a verifier before the checker, and repairs that go on from before the fault."""
+    nodes = {
+        **DEFAULT.nodes,
+        "verifier": NodeSpec(kind="verifier", visits=2),
+        "repair": NodeSpec(kind="repair", visits=1),
+    }
+    changes = [
+        ("scenario", "written", "verifier"),
+        ("verifier", "sound", "checker"),
+        ("verifier", "flawed", "scenario"),
+        ("reviewer", "repair", "repair"),
+        ("repair", "finished", "judge"),
+    ]
+    return WorkflowSpec.model_validate(rewired(*changes, nodes=nodes))
+
+
+def test_a_repair_needs_a_judged_dialogue_and_is_judged_again() -> None:
+    nodes = {**DEFAULT.nodes, "repair": NodeSpec(kind="repair")}
+    for changes, fault in (
+        (
+            [("reviewer", "repair", "repair"), ("repair", "finished", "reviewer")],
+            "'reviewer' can be reached from 'repair'",
+        ),
+        (
+            [("scenario", "written", "repair"), ("repair", "finished", "checker")],
+            "without any 'dialogue' node before it",
+        ),
+        ([("dialogue", "finished", "repair"), ("repair", "finished", "judge")], "without any 'judge' node before it"),
+        ([("reviewer", "repair", "repair"), ("repair", "finished", "repair")], "loop without a decision"),
+    ):
+        with pytest.raises(ValidationError, match=fault):
+            WorkflowSpec.model_validate(rewired(*changes, nodes=nodes))
+
+
+def test_no_way_leads_from_a_repair_to_itself_without_a_judge() -> None:
+    nodes = {**DEFAULT.nodes, "repair": NodeSpec(kind="repair"), "again": NodeSpec(kind="checker")}
+    changes = [
+        ("reviewer", "repair", "repair"),
+        ("repair", "finished", "again"),
+        ("again", "proven", "judge"),
+        ("again", "unproven", "repair"),
+    ]
+    with pytest.raises(ValidationError, match="'repair' can be reached from 'repair' without a 'judge' node"):
+        WorkflowSpec.model_validate(rewired(*changes, nodes=nodes))
+
+
+def test_the_bundled_workflow_keeps_its_name() -> None:
+    assert DEFAULT.digest == "5e0b3dfe401b"  # it stands in the ledgers of earlier runs
+
+
+@given(st.data())
+def test_one_content_has_one_digest_in_whatever_order_it_is_written(data: st.DataObject) -> None:
+    spec = data.draw(st.sampled_from([DEFAULT, gated()]))
+    nodes = data.draw(st.permutations(list(spec.nodes.items())))
+    shuffled = WorkflowSpec(nodes=dict(nodes), edges=tuple(data.draw(st.permutations(spec.edges))))
+    assert shuffled.model_dump_json() == spec.model_dump_json()
+    assert (shuffled, shuffled.digest) == (spec, spec.digest)
+    assert WorkflowSpec.model_validate_json(spec.model_dump_json()).digest == spec.digest
