@@ -51,15 +51,9 @@ class Context(BaseModel):
     verifier_model: ModelRef | None = Field(
         None, description="Model that checks the tasks, where the workflow has a verifier, if not `model`."
     )
-    verifier_model: ModelRef | None = Field(
-        None, description="Model that checks the tasks, where the workflow has a verifier, if not `model`."
-    )
     user_model: ModelRef | None = Field(None, description="Model of the simulated user, if not `model`.")
     agent_model: ModelRef | None = Field(None, description="Model of the agent, if not `model`.")
     reviewer_model: ModelRef | None = Field(None, description="Model of the reviewer, if not `model`.")
-    reflector_model: ModelRef | None = Field(
-        None, description="Model that proposes changes when a run evolves, if not `model`."
-    )
     reflector_model: ModelRef | None = Field(
         None, description="Model that proposes changes when a run evolves, if not `model`."
     )
@@ -146,11 +140,9 @@ class Context(BaseModel):
             "planner": self.planner_model,
             "writer": self.writer_model,
             "verifier": self.verifier_model,
-            "verifier": self.verifier_model,
             "user": self.user_model,
             "agent": self.agent_model,
             "reviewer": self.reviewer_model,
-            "reflector": self.reflector_model,
             "reflector": self.reflector_model,
         }
         return Cast.build(
