@@ -3,23 +3,33 @@
 from eigen_graph.runs.coverage import Cell
 from eigen_graph.runs.folder import RunFolder, RunInfo
 from eigen_graph.runs.ledger import Ledger
+from eigen_graph.runs.lineage import CandidateFate, CandidateRow, GenerationRow, LineageRow, NoteRow, RoundRow
 from eigen_graph.runs.lock import RunLockedError
-from eigen_graph.runs.reader import Counts, LedgerError, LedgerReader, Spent
-from eigen_graph.runs.rows import Attempt, Fate, InstanceRow, PlanRow, instance_id
+from eigen_graph.runs.reader import Counts, LedgerError, LedgerReader
+from eigen_graph.runs.rows import Attempt, Fate, InstanceRow, PlanRow, arm_instance_id, instance_id
+from eigen_graph.runs.spending import Cost, Spent
 
 __all__ = [
     "Attempt",
+    "CandidateFate",
+    "CandidateRow",
     "Cell",
+    "Cost",
     "Counts",
     "Fate",
+    "GenerationRow",
     "InstanceRow",
     "Ledger",
     "LedgerError",
     "LedgerReader",
+    "LineageRow",
+    "NoteRow",
     "PlanRow",
+    "RoundRow",
     "RunFolder",
     "RunInfo",
     "RunLockedError",
     "Spent",
+    "arm_instance_id",
     "instance_id",
 ]

@@ -51,7 +51,7 @@ def count_cells(ledger: sqlite3.Connection) -> list[Cell]:
 def _planned(ledger: sqlite3.Connection) -> list[tuple[str, str, str, int]]:
     query = """
         select p.clause, coalesce(t.value, ''), p.difficulty, count(*)
-        from plans p left join json_each(p.tools) t on true group by 1, 2, 3 order by 1, 2, 3
+        from plans p left join json_each(p.tools) t on true where p.trial = '' group by 1, 2, 3 order by 1, 2, 3
     """
     return [tuple(found) for found in ledger.execute(query)]
 
@@ -61,7 +61,7 @@ def _exercised(ledger: sqlite3.Connection) -> Iterator[tuple[str, set[Pair]]]:
     query = """
         select coalesce(json_extract(task, '$.eigen.difficulty'), ''), json_extract(task, '$.eigen.clauses'),
           json_extract(task, '$.eigen.tools'), json_extract(task, '$.eigen.forbidden')
-        from instances where fate = 'accepted' and task is not null
+        from instances where trial = '' and fate = 'accepted' and task is not null
     """
     for difficulty, clauses, tools, forbidden in ledger.execute(query):
         about = {*json.loads(tools or "[]"), *(call["name"] for call in json.loads(forbidden or "[]"))}

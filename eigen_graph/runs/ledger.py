@@ -13,12 +13,13 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from eigen_graph.runs import schema
+from eigen_graph.runs.lineage import LineageRow, crown_to_sql, lineage_to_sql
 from eigen_graph.runs.lock import RunLock
 from eigen_graph.runs.reader import LedgerError, LedgerReader, check_version, connect
 from eigen_graph.runs.rows import InstanceRow, PlanRow
@@ -43,6 +44,8 @@ class _Job:
     """Scenes whose replies are no longer needed."""
     forget: list[str] = field(default_factory=list)
     """Instances whose rows are taken out, to be made again."""
+    steps: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
+    """Statements with their parameters, run in order after all that is above."""
 
 
 class Ledger(LedgerReader):
@@ -156,6 +159,69 @@ class Ledger(LedgerReader):
         job.forget.extend(instance_ids)
         await self._commit(job)
 
+    async def adopt(
+        self, ids: Collection[str], *, generation: int, instead_of: Collection[str] = (), trial: str = ""
+    ) -> None:
+        """Take instances of a trial into the data set, with the plans that were made for them. Idempotent.
+
+        Args:
+            ids: The instances.
+            generation: The generation they belong to from now on; their arm stays.
+            instead_of: Instances that make room for them, as by `shelve`, in the same transaction.
+            trial: Where those go.
+
+        Raises:
+            LedgerError: There is no such instance, or the ledger could not be written. Nothing was moved.
+        """
+        job = self._job()
+        job.steps.extend((statement, (self._known(ids), generation)) for statement in schema.ADOPT)
+        if instead_of:
+            job.steps.extend(self._shelving(instead_of, trial))
+        await self._commit(job)
+
+    async def shelve(self, ids: Collection[str], trial: str) -> None:
+        """Take instances out of the data set into a trial, with plans that nothing else in it uses. Idempotent.
+
+        An instance that is in a trial stays in it.
+
+        Raises:
+            LedgerError: There is no such instance or no trial, or the ledger could not be written. Nothing was moved.
+        """
+        job = self._job()
+        job.steps.extend(self._shelving(ids, trial))
+        await self._commit(job)
+
+    async def put(self, *rows: LineageRow) -> None:
+        """Write rows of the lineage, all or none, over those that are there under the same names.
+
+        Raises:
+            LedgerError: They could not be written.
+        """
+        job = self._job()
+        job.steps.extend((schema.PUT_LINEAGE, values) for row in rows for values in lineage_to_sql(row))
+        await self._commit(job)
+
+    async def crown(self, number: int) -> None:
+        """Let production use a generation from now on.
+
+        Raises:
+            LedgerError: There is none of that number, or the ledger could not be written.
+        """
+        job = self._job()
+        job.steps.append((schema.PUT_LINEAGE, crown_to_sql(self.generation(number).number)))
+        await self._commit(job)
+
+    def _shelving(self, ids: Collection[str], trial: str) -> list[tuple[str, tuple[Any, ...]]]:
+        if not trial:
+            raise LedgerError("instances leave the data set for a trial: name it")
+        return [(statement, (self._known(ids), trial)) for statement in schema.SHELVE]
+
+    def _known(self, ids: Collection[str]) -> str:
+        """Ids as a parameter, when all of them have a row."""
+        if missing := set(ids) - self.finished_among(ids):
+            raise LedgerError(f"{self.path} holds no instance {min(missing)!r}")
+        return schema.dump_json(sorted(ids))
+
     def _job(self) -> _Job:
         if self._loop is None:
             raise LedgerError(f"the ledger {self.path} is closed; write it inside `async with Ledger(...)`")
@@ -191,6 +257,8 @@ class Ledger(LedgerReader):
                 names = (schema.dump_json(finished),)
                 db.execute(schema.FOLD_REPLIES, names)
                 db.execute(schema.DELETE_REPLIES, names)
+            for statement, values in (step for job in jobs for step in job.steps):
+                db.execute(statement, values)
             db.execute("commit")
         except Exception as error:  # noqa: BLE001  # an error that ended this thread would leave its waiters waiting
             if db.in_transaction:
@@ -216,17 +284,13 @@ def _instance_of(scene: str) -> str:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """The writing connection, with the tables made when the file is new."""
+    """The writing connection, with the tables made when the file is new and upgraded when it is of version 1."""
     try:
         db = connect(path.resolve().as_uri())
         db.execute("pragma journal_mode = wal")
         db.execute("pragma synchronous = normal")
         db.execute("begin immediate")
-        (objects,) = db.execute("select count(*) from sqlite_master").fetchone()
-        if not objects:
-            for statement in schema.TABLES:
-                db.execute(statement)
-            db.execute(f"pragma user_version = {schema.VERSION}")
+        schema.prepare(db)
         db.execute("commit")
     except sqlite3.DatabaseError as error:
         raise LedgerError(

@@ -6,18 +6,22 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from eigen_graph.core.errors import EigenGraphError
 from eigen_graph.runs import schema
 from eigen_graph.runs.coverage import Cell, Pair, count_cells, count_pairs
+from eigen_graph.runs.lineage import CandidateRow, GenerationRow, LineageRow, NoteRow, RoundRow
 from eigen_graph.runs.rows import Fate, InstanceRow, PlanRow
+from eigen_graph.runs.spending import Cost, Spent, sum_by_model, sum_costs, sum_spent
 
 _PAGE = 64
 """Rows fetched at a time: bounds memory, and no read holds the write-ahead log back for long."""
+_WANTED = "(?1 is null or generation = ?1) and (?2 is null or arm = ?2) and (?3 is null or trial = ?3)"
+_Lineage = TypeVar("_Lineage", bound=LineageRow)
 
 
 class LedgerError(EigenGraphError):
@@ -42,23 +46,10 @@ class Counts:
         return self.accepted + self.rejected + self.dropped
 
 
-@dataclass(frozen=True)
-class Spent:
-    """What the model calls of a run came to, finished instances or not."""
-
-    calls: int = 0
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost_usd: float | None = None
-    """None when no call had a price."""
-    unpriced_calls: int = 0
-    """Calls whose price is unknown, not in `cost_usd`."""
-    seconds: float = 0.0
-    """Time spent waiting for models, summed over calls."""
-
-
 class LedgerReader:
     """A ledger, read-only. Nothing here waits for the writer or holds it up.
+
+    What was made for a trial is not in the data set: it is found only where `trial` names it (None: all there is).
 
     Args:
         path: The SQLite file.
@@ -75,7 +66,9 @@ class LedgerReader:
         if not os.access(self.path.parent, os.W_OK) and not Path(f"{self.path}-wal").exists():
             uri += "&immutable=1"  # SQLite would want to make its shared-memory file beside it
         self._reads = connect(uri)
-        check_version(self._reads, self.path)
+        if check_version(self._reads, self.path) == 1:
+            for statement in schema.VIEW_1:
+                self._reads.execute(statement)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -87,12 +80,12 @@ class LedgerReader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def counts(self, generation: int | None = None) -> Counts:
-        """How many instances were accepted, rejected and dropped, in all or in one generation."""
+    def counts(self, generation: int | None = None, *, arm: str | None = None, trial: str | None = "") -> Counts:
+        """How many instances were accepted, rejected and dropped, in all or of one generation, arm or trial."""
         fates, blames, stages = Counter[str](), Counter[str](), Counter[str]()
         for fate, stage, blame, count in self._reads.execute(
-            "select fate, stage, blame, count(*) from instances where ?1 is null or generation = ?1 group by 1, 2, 3",
-            (generation,),
+            f"select fate, stage, blame, count(*) from instances where {_WANTED} group by 1, 2, 3",  # noqa: S608  # constants
+            (generation, arm, trial),
         ):
             fates[fate] += count
             if fate != "accepted":
@@ -102,15 +95,19 @@ class LedgerReader:
 
     def spent(self) -> Spent:
         """Calls, tokens and money of the whole run; every call counts once, however often the run was interrupted."""
-        query = """
-            select total(calls), total(input_tokens), total(output_tokens), sum(cost_usd), total(unpriced_calls),
-              total(seconds)
-            from (
-              select calls, input_tokens, output_tokens, cost_usd, unpriced_calls, seconds from usage union all
-              select 1, input_tokens, output_tokens, cost_usd, cost_usd is null, seconds from replies)
-        """
-        calls, tokens_in, tokens_out, cost, unpriced, seconds = self._reads.execute(query).fetchone()
-        return Spent(int(calls), int(tokens_in), int(tokens_out), cost, int(unpriced), seconds)
+        return sum_spent(self._reads)
+
+    def trial_spent(self) -> Spent:
+        """As `spent`, of the finished instances that are in a trial."""
+        return sum_spent(self._reads, trials_only=True)
+
+    def spent_by_model(self) -> list[dict[str, Any]]:
+        """As `spent`, a dict for each role and model (`role`, `model` and the sums under the names they have there)."""
+        return sum_by_model(self._reads)
+
+    def costs(self, ids: Collection[str]) -> dict[str, Cost]:
+        """What each of these finished instances cost, whatever it is for; one that made no call cost nothing."""
+        return sum_costs(self._reads, ids)
 
     def usage(self, instance: str | None = None) -> Iterator[dict[str, Any]]:
         """Calls summed up by instance, role and model, for finished instances: all, or one."""
@@ -119,22 +116,17 @@ class LedgerReader:
         )
         yield from map(dict, cursor)
 
-    def spent_by_model(self) -> list[dict[str, Any]]:
-        """As `spent`, a dict for each role and model (`role`, `model` and the sums under the names they have there)."""
-        query = """
-            select role, model, sum(calls) calls, sum(input_tokens) input_tokens, sum(output_tokens) output_tokens,
-              sum(cost_usd) cost_usd, sum(unpriced_calls) unpriced_calls
-            from (
-              select role, model, calls, input_tokens, output_tokens, cost_usd, unpriced_calls from usage union all
-              select role, model, 1, input_tokens, output_tokens, cost_usd, cost_usd is null from replies)
-            group by role, model order by role, model
-        """
-        return [dict(found) for found in self._reads.execute(query)]
-
-    def finished_ids(self, generation: int | None = None) -> set[str]:
+    def finished_ids(
+        self, generation: int | None = None, *, arm: str | None = None, trial: str | None = ""
+    ) -> set[str]:
         """Ids of the instances that have a row, whatever became of them."""
-        query = "select id from instances where ?1 is null or generation = ?1"
-        return {found[0] for found in self._reads.execute(query, (generation,))}
+        query = f"select id from instances where {_WANTED}"  # noqa: S608  # constants
+        return {found[0] for found in self._reads.execute(query, (generation, arm, trial))}
+
+    def finished_among(self, ids: Collection[str]) -> set[str]:
+        """Those of these instances that have a row, in a trial or not."""
+        query = "select id from instances where id in (select value from json_each(?))"
+        return {found[0] for found in self._reads.execute(query, (schema.dump_json(list(ids)),))}
 
     def instance(self, instance_id: str) -> InstanceRow:
         """One row.
@@ -144,28 +136,36 @@ class LedgerReader:
         """
         found = self._reads.execute(f"{schema.SELECT_INSTANCE} where i.id = ?", (instance_id,)).fetchone()
         if found is None:
-            first, last = self._reads.execute("select min(id), max(id) from instances").fetchone()
+            first, last = self._reads.execute("select min(id), max(id) from instances where trial = ''").fetchone()
             known = f"its instances are {first} to {last}" if first else "it holds none yet"
             raise LedgerError(f"{self.path} holds no instance {instance_id!r}; {known}")
         return self._row(found)
 
-    def instances(self, fate: Fate | None = None, *, generation: int | None = None) -> Iterator[InstanceRow]:
+    def instances(
+        self,
+        fate: Fate | None = None,
+        *,
+        generation: int | None = None,
+        arm: str | None = None,
+        trial: str | None = "",
+    ) -> Iterator[InstanceRow]:
         """Rows in id order, a page at a time; rows added meanwhile may be among them."""
         query = f"""
             {schema.SELECT_INSTANCE}
-            where i.id > ?1 and (?2 is null or i.fate = ?2) and (?3 is null or i.generation = ?3)
-            order by i.id limit {_PAGE}
+            where {_WANTED} and (?4 is null or fate = ?4) and i.id > ?5 order by i.id limit {_PAGE}
         """
         last = ""
-        while page := self._reads.execute(query, (last, fate, generation)).fetchall():
+        while page := self._reads.execute(query, (generation, arm, trial, fate, last)).fetchall():
             last = page[-1]["id"]
             for found in page:
                 yield self._row(found)
 
-    def plans(self, generation: int | None = None) -> Iterator[PlanRow]:
+    def plans(
+        self, generation: int | None = None, *, arm: str | None = None, trial: str | None = ""
+    ) -> Iterator[PlanRow]:
         """Plans in the order of their instances."""
-        query = "select * from plans where ?1 is null or generation = ?1 order by generation, idx, id"
-        for found in self._reads.execute(query, (generation,)).fetchall():
+        query = f"select * from plans where {_WANTED} order by generation, idx, id"  # noqa: S608  # constants
+        for found in self._reads.execute(query, (generation, arm, trial)).fetchall():
             yield schema.plan_from_sql(found)
 
     def cells(self) -> list[Cell]:
@@ -176,24 +176,81 @@ class LedgerReader:
         """How often each clause and tool pair was accepted (an empty name: any); a planned hole is there, with 0."""
         return count_pairs(self._reads)
 
+    def generations(self) -> list[GenerationRow]:
+        """The accepted blueprints, in order."""
+        champion = self.production_generation()  # read before the rows, so that it is among them
+        found = self._lineage(GenerationRow)
+        return [row.model_copy(update={"champion": row.number == champion}) for row in found]
+
+    def generation(self, number: int) -> GenerationRow:
+        """One of them.
+
+        Raises:
+            LedgerError: There is none of that number.
+        """
+        known = self.generations()
+        for row in known:
+            if row.number == number:
+                return row
+        numbers = ", ".join(str(row.number) for row in known)
+        raise LedgerError(f"{self.path} holds no generation {number}; its generations: {numbers or 'none'}")
+
+    def production_generation(self) -> int | None:
+        """Number of the generation that production uses; None before the first was crowned."""
+        found = self._reads.execute("select seq from lineage where kind = 'champion'").fetchone()
+        return found[0] if found else None
+
+    def champion(self) -> GenerationRow | None:
+        """The generation that production uses."""
+        number = self.production_generation()
+        return None if number is None else self.generation(number)
+
+    def candidates(self, round: int | None = None) -> list[CandidateRow]:  # noqa: A002  # as the column is called
+        """The patches that were tried, of all rounds or one, in order."""
+        return self._lineage(CandidateRow, round)
+
+    def rounds(self) -> list[RoundRow]:
+        """The rounds, in order."""
+        return self._lineage(RoundRow)
+
+    def notes(self) -> list[NoteRow]:
+        """The notes, in order."""
+        return self._lineage(NoteRow)
+
     def snapshot(self) -> Iterator[dict[str, Any]]:
-        """All that must be equal between a resumed run and an uninterrupted one: no times, and nothing unfinished."""
-        for plan in self.plans():
+        """All that must be equal between a resumed run and an uninterrupted one, trials and lineage included.
+
+        No times, nothing unfinished, and not how many sessions it took.
+        """
+        for plan in self.plans(trial=None):
             yield {"plan": plan.to_json()}
-        for row in self.instances():
+        for row in self.instances(trial=None):
             yield {"instance": row.comparable()}
         for usage in self.usage():
             del usage["seconds"]
             yield {"usage": usage}
+        for found in (*self.generations(), *self.candidates(), *self.rounds()):
+            yield {found.WHAT: found.to_json()}
+        yield from ({"note": note.comparable()} for note in self.notes() if note.kind != "session")
+
+    def _lineage(self, kind: type[_Lineage], round: int | None = None) -> list[_Lineage]:  # noqa: A002  # same
+        rows = []
+        for name, data in self._reads.execute(schema.SELECT_LINEAGE, (kind.WHAT, round)).fetchall():
+            try:
+                rows.append(kind.from_json(json.loads(data)))
+            except ValueError as error:
+                raise self._damaged(name, error) from error
+        return rows
 
     def _row(self, found: sqlite3.Row) -> InstanceRow:
         try:
             return schema.instance_from_sql(found)
         except ValueError as error:  # pydantic's and JSON's errors are some
-            raise LedgerError(
-                f"{self.path} is damaged at instance {found['id']!r}: {str(error).splitlines()[0]}; bring it back "
-                f"from a copy, or start a new run"
-            ) from error
+            raise self._damaged(f"instance {found['id']!r}", error) from error
+
+    def _damaged(self, where: str, error: ValueError) -> LedgerError:
+        why = str(error).splitlines()[0]
+        return LedgerError(f"{self.path} is damaged at {where}: {why}; bring it back from a copy, or start a new run")
 
     def _reply(self, key: str) -> dict[str, Any] | None:
         found = self._reads.execute("select reply from replies where key = ?", (key,)).fetchone()
@@ -211,8 +268,8 @@ def connect(uri: str) -> sqlite3.Connection:
     return connection
 
 
-def check_version(connection: sqlite3.Connection, path: Path) -> None:
-    """Refuse what is no ledger of this version.
+def check_version(connection: sqlite3.Connection, path: Path) -> int:
+    """The version of a ledger; refuses what this eigen_graph cannot read.
 
     Raises:
         LedgerError: It is not.
@@ -222,9 +279,10 @@ def check_version(connection: sqlite3.Connection, path: Path) -> None:
     except sqlite3.DatabaseError as error:
         connection.close()
         raise LedgerError(f"{path} is no ledger: {error}; bring it back from a copy, or start a new run") from error
-    if version != schema.VERSION:
+    if not 1 <= version <= schema.VERSION:
         connection.close()
         raise LedgerError(
-            f"the ledger {path} has version {version}, this eigen_graph reads version {schema.VERSION}: "
+            f"the ledger {path} has version {version}, this eigen_graph reads versions 1 to {schema.VERSION}: "
             f"use the eigen_graph that wrote it (see run.json beside it), or start a new run"
         )
+    return int(version)

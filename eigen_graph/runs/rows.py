@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Fate = Literal["accepted", "rejected", "dropped"]
 """What became of an instance; `dropped`: the infrastructure failed, so nothing is known of it."""
 
 
+def arm_instance_id(arm: str, index: int) -> str:
+    """Name of the instance that an arm makes at one task index; an arm's sort in the order of that (to 1,000,000)."""
+    return f"{arm}-{index:06d}"
+
+
 def instance_id(generation: int, index: int) -> str:
-    """Name of the instance at one task index of one generation; sorts in the order of both (to 1,000,000)."""
-    return f"g{generation}-{index:06d}"
+    """Name of the instance at one task index of one generation."""
+    return arm_instance_id(f"g{generation}", index)
 
 
-class _Row(BaseModel):
+class Row(BaseModel):
+    """A row of the ledger, as a value."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     def to_json(self) -> dict[str, Any]:
@@ -28,13 +35,31 @@ class _Row(BaseModel):
         return cls.model_validate(data)
 
 
-class PlanRow(_Row):
-    """A pair of plans: what a task is to exercise, and what an evaluator must watch for."""
+class _Made(Row):
+    """What somebody made, for the data set or for a trial."""
 
     id: str
     generation: int
+    """The generation it belongs to."""
     index: int
-    """Task index within the generation."""
+    """Task index."""
+    arm: str = ""
+    """Who made it: a generation (`g0`) or a candidate (`c3`); when not given, its generation."""
+    trial: str = ""
+    """The trial it was made for (`r2`); empty: it belongs to the data set."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_the_arm(cls, data: Any) -> Any:
+        # Named at once, because a row that is adopted changes its generation and not who made it.
+        if isinstance(data, dict) and not data.get("arm") and "generation" in data:
+            return {**data, "arm": f"g{data['generation']}"}
+        return data
+
+
+class PlanRow(_Made):
+    """A pair of plans: what a task is to exercise, and what an evaluator must watch for."""
+
     clause: str
     """Number of the policy clause it exercises."""
     tools: tuple[str, ...]
@@ -47,7 +72,7 @@ class PlanRow(_Row):
     """What the reviewer of the dialogue is told."""
 
 
-class Attempt(_Row):
+class Attempt(Row):
     """An earlier dialogue of an instance, one that was done over."""
 
     stage: str
@@ -59,12 +84,9 @@ class Attempt(_Row):
     review: dict[str, Any] | None = None
 
 
-class InstanceRow(_Row):
+class InstanceRow(_Made):
     """All that became of one task index."""
 
-    id: str
-    generation: int
-    index: int
     plan_id: str
     fate: Fate
     stage: str

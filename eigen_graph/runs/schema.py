@@ -8,30 +8,35 @@ from typing import Any
 
 from eigen_graph.runs.rows import InstanceRow, PlanRow
 
-VERSION = 1
-"""Kept in `PRAGMA user_version`; a ledger of another version is refused."""
+VERSION = 2
+"""Kept in `PRAGMA user_version`; version 1 knew no trials and no lineage, and is upgraded when it is written."""
+
+_INDEXES = (
+    "create index instances_by_fate on instances (trial, generation, arm, fate, stage, blame)",
+    "create index instances_by_plan on instances (plan_id, trial)",
+)
+_LINEAGE = "create table lineage (id text primary key, kind text not null, round integer, seq integer, data text)"
 
 TABLES = (
     """
     create table plans (
-      id text primary key, generation integer not null, idx integer not null, clause text not null,
-      tools text not null, difficulty text not null, persona text not null, title text not null,
-      synthesis text not null, evaluation text not null
+      id text primary key, generation integer not null, idx integer not null, arm text not null,
+      trial text not null, clause text not null, tools text not null, difficulty text not null,
+      persona text not null, title text not null, synthesis text not null, evaluation text not null
     ) without rowid
     """,
     # The prompt that every agent of a run is given is long and the same: it is kept once.
     "create table texts (id integer primary key, text text not null unique)",
     """
     create table instances (
-      id text primary key, generation integer not null, idx integer not null, plan_id text not null,
-      fate text not null, stage text not null, blame text, reason text not null, kill_rate real,
-      workflow text not null, seconds real not null, agent_system integer not null references texts,
-      user_system text not null, evidence text not null, task text, checker text, verdict text, review text,
-      trajectory text, attempts text not null
+      id text primary key, generation integer not null, idx integer not null, arm text not null,
+      trial text not null, plan_id text not null, fate text not null, stage text not null, blame text,
+      reason text not null, kill_rate real, workflow text not null, seconds real not null,
+      agent_system integer not null references texts, user_system text not null, evidence text not null, task text,
+      checker text, verdict text, review text, trajectory text, attempts text not null
     )
     """,
-    "create index instances_by_fate on instances (generation, fate, stage, blame)",
-    "create index instances_by_plan on instances (plan_id, fate)",
+    *_INDEXES,
     """
     create table replies (
       id integer primary key, key text not null unique, instance text not null, role text not null,
@@ -48,6 +53,7 @@ TABLES = (
       primary key (instance, role, model)
     ) without rowid
     """,
+    _LINEAGE,
 )
 
 _JSON = frozenset({"evidence", "task", "checker", "trajectory", "verdict", "review", "attempts"})
@@ -55,6 +61,8 @@ _INSTANCE = [
     "id",
     "generation",
     "idx",
+    "arm",
+    "trial",
     "plan_id",
     "fate",
     "stage",
@@ -73,8 +81,52 @@ _INSTANCE = [
     "trajectory",
     "attempts",
 ]
-_PLAN = ["id", "generation", "idx", "clause", "tools", "difficulty", "persona", "title", "synthesis", "evaluation"]
+_PLAN = [
+    "id",
+    "generation",
+    "idx",
+    "arm",
+    "trial",
+    "clause",
+    "tools",
+    "difficulty",
+    "persona",
+    "title",
+    "synthesis",
+    "evaluation",
+]
 _REPLY = ["key", "instance", "role", "model", "input_tokens", "output_tokens", "cost_usd", "seconds", "reply"]
+
+
+def _as_version_2(table: str, columns: list[str]) -> str:
+    kept = ", ".join(name for name in columns if name not in {"arm", "trial"})
+    return f"create temp view {table} as select {kept}, 'g' || generation as arm, '' as trial from main.{table}"  # noqa: S608  # constants
+
+
+VIEW_1 = (
+    "pragma temp_store = memory",
+    # SQLite looks a name up in `temp` before `main`, so every query finds these instead.
+    _as_version_2("plans", _PLAN),
+    _as_version_2("instances", _INSTANCE),
+    _LINEAGE.replace("create table", "create temp table"),
+)
+"""Makes a connection read a ledger of version 1 as one of this version; the file stays as it is."""
+
+UPGRADE_1 = (
+    # The default spares a rewrite of every row: nearly all that version 1 wrote is of generation 0.
+    *(
+        f"alter table {table} add column {column}"
+        for table in ("plans", "instances")
+        for column in ("arm text not null default 'g0'", "trial text not null default ''")
+    ),
+    "update plans set arm = 'g' || generation where generation <> 0",
+    "update instances set arm = 'g' || generation where generation <> 0",
+    "drop index instances_by_fate",
+    "drop index instances_by_plan",
+    *_INDEXES,
+    _LINEAGE,
+)
+"""Makes a ledger of version 1 one of this version; to be run in one transaction."""
 
 
 def _insert(table: str, columns: list[str], marks: list[str]) -> str:
@@ -104,6 +156,41 @@ FOLD_REPLIES = """
 """
 """Adds finished instances' calls to `usage`; run with `DELETE_REPLIES` in one transaction, so each counts once."""
 DELETE_REPLIES = "delete from replies where instance in (select value from json_each(?))"
+
+ADOPT = (
+    """
+    update plans set trial = '', generation = ?2 where trial <> '' and id in
+      (select plan_id from instances where id in (select value from json_each(?1)))
+    """,
+    "update instances set trial = '', generation = ?2 where id in (select value from json_each(?1))",
+)
+"""Ids and a generation: into the data set, with their plans. A plan that is in it already stays as it is."""
+SHELVE = (
+    "update instances set trial = ?2 where trial = '' and id in (select value from json_each(?1))",
+    """
+    update plans set trial = ?2 where trial = '' and id in
+      (select plan_id from instances where trial = ?2 and id in (select value from json_each(?1)))
+      and not exists (select 1 from instances i where i.plan_id = plans.id and i.trial = '')
+    """,
+)
+"""Ids and a trial: out of the data set, with the plans that nothing in it uses any more."""
+PUT_LINEAGE = """
+    insert into lineage (id, kind, round, seq, data) values (?, ?, ?, ?, ?) on conflict (id) do update set
+      kind = excluded.kind, round = excluded.round, seq = excluded.seq, data = excluded.data
+"""
+SELECT_LINEAGE = """
+    select id, data from lineage where kind = ?1 and (?2 is null or round = ?2) order by round, seq, id
+"""
+
+
+def prepare(ledger: sqlite3.Connection) -> None:
+    """Make the tables in an empty file, and a ledger of version 1 one of this version; needs an open transaction."""
+    (objects,) = ledger.execute("select count(*) from sqlite_master").fetchone()
+    (version,) = ledger.execute("pragma user_version").fetchone()
+    if not objects or version == 1:
+        for statement in UPGRADE_1 if objects else TABLES:
+            ledger.execute(statement)
+        ledger.execute(f"pragma user_version = {VERSION}")
 
 
 dump_json = json.JSONEncoder(separators=(",", ":")).encode

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from eigen_graph.runs import InstanceRow, PlanRow, instance_id
+from eigen_graph.runs import InstanceRow, PlanRow, arm_instance_id
 
 
 @dataclass
@@ -21,14 +21,14 @@ class Call:
     reply: dict[str, Any] = field(default_factory=lambda: {"content": "hi"})
 
 
-def row(index: int, generation: int = 0, **fields: Any) -> InstanceRow:
-    fields = {"fate": "accepted", "stage": "reviewer", "agent_system": "The policy.", **fields}
-    return InstanceRow(
-        id=instance_id(generation, index), generation=generation, index=index, plan_id=f"p{index}", **fields
-    )
+def row(index: int, generation: int = 0, *, arm: str = "", **fields: Any) -> InstanceRow:
+    fields = {"plan_id": f"p{index}", "fate": "accepted", "stage": "reviewer", "agent_system": "The policy.", **fields}
+    name = arm_instance_id(arm or f"g{generation}", index)
+    return InstanceRow(id=name, generation=generation, index=index, arm=arm, **fields)
 
 
-def plan(index: int, clause: str = "1", tools: tuple[str, ...] = ("book",), difficulty: str = "easy") -> PlanRow:
-    return PlanRow(
-        id=f"p{index}", generation=0, index=index, clause=clause, tools=tools, difficulty=difficulty, persona="terse"
-    )
+def plan(
+    index: int, clause: str = "1", tools: tuple[str, ...] = ("book",), difficulty: str = "easy", **fields: Any
+) -> PlanRow:
+    fields = {"id": f"p{index}", "generation": 0, **fields}
+    return PlanRow(index=index, clause=clause, tools=tools, difficulty=difficulty, persona="terse", **fields)

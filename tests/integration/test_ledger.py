@@ -208,7 +208,9 @@ async def test_another_version_and_no_ledger_at_all_are_refused(tmp_path: Path):
         pass
     with closing(sqlite3.connect(path)) as db:
         db.execute("pragma user_version = 99")
-    with pytest.raises(LedgerError, match=r"has version 99, this eigen_graph reads version 1: use .*start a new run"):
+    with pytest.raises(
+        LedgerError, match=r"has version 99, this eigen_graph reads versions 1 to 2: use .*start a new run"
+    ):
         Ledger(path)
     with pytest.raises(LedgerError, match="version 99"):
         LedgerReader(path)

@@ -44,6 +44,38 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 """
 
 
+MOVER = """
+import asyncio, sys
+from eigen_graph.runs import CandidateRow, GenerationRow, InstanceRow, Ledger
+
+def lineage(times):
+    text = "x" * 9000
+    yield GenerationRow(number=times % 2, blueprint={"times": times, "text": text}, digest="", champion=True)
+    yield CandidateRow(name="c1", round=0, parent=0, patch={"text": text, "times": times})
+
+async def main(path):
+    async with Ledger(path) as ledger:
+        arms = {arm: [f"{arm}-{i:06d}" for i in range(40)] for arm in ("c1", "c2")}
+        champion = ledger.champion()
+        if champion is None:
+            for arm in arms:
+                await asyncio.gather(*(ledger.add_instance(InstanceRow(
+                    id=name, generation=0, index=i, arm=arm, trial="" if arm == "c1" else "r1", plan_id="p",
+                    fate="accepted", stage="reviewer")) for i, name in enumerate(arms[arm])))
+            await ledger.put(*lineage(0))
+        times = champion.blueprint["times"] if champion else 0
+        print("open", flush=True)
+        while True:
+            times += 1
+            arm, other = sorted(arms, reverse=bool(times % 2))
+            await asyncio.gather(ledger.adopt(arms[arm], generation=1, instead_of=arms[other], trial="r1"),
+                                 ledger.put(*lineage(times)))
+            print(times, flush=True)
+
+asyncio.run(main(sys.argv[1]))
+"""
+
+
 def test_kill_minus_nine_loses_nothing_that_was_awaited(tmp_path: Path):
     path, rng = tmp_path / "l.sqlite", random.Random(7)
     rows: set[str] = set()
@@ -72,6 +104,37 @@ def test_kill_minus_nine_loses_nothing_that_was_awaited(tmp_path: Path):
             assert spent.cost_usd == spent.calls
             assert spent.calls >= len(replies)
     assert rows
+    with closing(sqlite3.connect(path)) as db:
+        assert db.execute("pragma integrity_check").fetchone() == ("ok",)
+
+
+def test_kill_minus_nine_leaves_moves_and_lineage_whole(tmp_path: Path):
+    path, rng = tmp_path / "l.sqlite", random.Random(11)
+    arms = {arm: {f"{arm}-{index:06d}" for index in range(40)} for arm in ("c1", "c2")}
+    seen: set[int] = set()
+    for _ in range(8):
+        process = subprocess.Popen([sys.executable, "-c", MOVER, str(path)], stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        time.sleep(rng.uniform(0.0, 0.15))
+        process.send_signal(signal.SIGKILL)
+        told = [int(line) for line in process.stdout if line.endswith("\n")]
+        process.stdout.close()
+        process.wait()
+        with LedgerReader(path) as reader:
+            (production,) = (arm for arm in arms if reader.finished_ids() & arms[arm])
+            assert reader.finished_ids() == arms[production]
+            assert reader.finished_ids(trial="r1") == arms["c1" if production == "c2" else "c2"]
+            champion = reader.champion()
+            assert champion is not None
+            (candidate,) = reader.candidates()
+            times = champion.blueprint["times"]
+            # One commit wrote both, and the crown: none is older than what was awaited, none older than another.
+            assert (candidate.patch["times"], champion.number) == (times, times % 2)
+            assert times >= max(told, default=0)
+            assert len(reader.generations()) == min(times + 1, 2)
+            seen.add(times)
+    assert len(seen) > 1
     with closing(sqlite3.connect(path)) as db:
         assert db.execute("pragma integrity_check").fetchone() == ("ok",)
 
