@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Literal, Self
@@ -64,8 +65,8 @@ class Effect(_Frozen):
     candidate: float
     gain: float | None
     """Relative to the parent's; None where that is 0 and the candidate's is not."""
-    interval: tuple[float, float | None]
-    """The gain's 95 % interval, by a bootstrap of pairs; None: without bound. Not corrected for looking repeatedly."""
+    interval: tuple[float | None, float | None]
+    """The gain's 95 % interval, by a bootstrap of pairs; None as in `gain`. Not corrected for looking repeatedly."""
     p: float
     """One-sided: the chance of as much in the candidate's favour if it were its parent's twin; in (0, 1]."""
 
@@ -102,10 +103,11 @@ class Comparison(_Frozen):
         """
         scale, per = (1e6, "1M tokens") if unit == "tokens" else (1.0, unit)
         rates, shares = self.per_cost, self.acceptance
+        low, high = map(_percent, rates.interval)
         return (
             f"{self.pairs} tasks: accepted {shares.parent:.1%} -> {shares.candidate:.1%} (p {shares.p:.2g}), "
             f"{rates.parent * scale:.3g} -> {rates.candidate * scale:.3g} per {per} "
-            f"({_percent(rates.gain)}, 95% {_percent(rates.interval[0])} to {_percent(rates.interval[1])}, p {rates.p:.2g})"
+            f"({_percent(rates.gain)}, 95% {low} to {high}, p {rates.p:.2g})"
         )
 
 
@@ -129,14 +131,12 @@ def compare(
     cost = (float(c.sum()), float(d.sum()))
     unit = sum(cost) / max(1, 2 * len(pairs)) or 1.0
     c, d = c / unit, d / unit
-    one = np.ones(len(pairs))
     won, lost = int(np.sum(b > a)), int(np.sum(a > b))
     differing = (a != b) | (c != d)
-    p = p_value(
-        yield_gap(a, c, b, d), differing, generator(seed, "per cost"), permutations=settings.permutations
-    )
+    p = p_value(yield_gap(a, c, b, d), differing, generator(seed, "per cost"), permutations=settings.permutations)
     sign = float(binomtest(won, won + lost, alternative="greater").pvalue) if won + lost else 1.0
-    interval = _interval(a, c, b, d, settings, seed), _interval(a, one, b, one, settings, seed)
+    one = np.ones(len(pairs))
+    interval = _interval((a, c, b, d), settings, seed), _interval((a, one, b, one), settings, seed)
     good = (int(a.sum()), int(b.sum()))
     rates = tuple(accepted / spent if spent else 0.0 for accepted, spent in zip(good, cost, strict=True))
     shares = tuple(accepted / max(1, len(pairs)) for accepted in good)
@@ -172,35 +172,35 @@ def screen(comparisons: Mapping[str, Comparison], settings: GateSettings) -> lis
         for name, effect in effects.items()
         if corrected[name] <= settings.screen_level and effect.reaches(settings.min_effect)
     ]
-    return sorted(passed, key=lambda name: (-effects[name].interval[0], effects[name].p, name))
+    lowest = {name: math.inf if (low := effects[name].interval[0]) is None else low for name in passed}
+    return sorted(passed, key=lambda name: (-lowest[name], effects[name].p, name))
 
 
-def _effect(parent: float, candidate: float, *, interval: tuple[float, float | None], p: float) -> Effect:
+def _effect(parent: float, candidate: float, *, interval: tuple[float | None, float | None], p: float) -> Effect:
     gain = candidate / parent - 1 if parent else None if candidate else 0.0
     return Effect(parent=parent, candidate=candidate, gain=gain, interval=interval, p=p)
 
 
 def _interval(
-    a: Vector, c: Vector, b: Vector, d: Vector, settings: GateSettings, seed: int
-) -> tuple[float, float | None]:
+    samples: tuple[Vector, Vector, Vector, Vector], settings: GateSettings, seed: int
+) -> tuple[float | None, float | None]:
     """Percentile interval of the relative gain."""
     from scipy.stats import bootstrap  # noqa: PLC0415  # see above
 
-    if len(a) < 2:  # noqa: PLR2004  # nothing to resample
+    if len(samples[0]) < 2:  # noqa: PLR2004  # nothing to resample
         return -1.0, None
     found = bootstrap(
-        (a, c, b, d),
+        samples,
         relative_gap,
         paired=True,
         vectorized=True,
         n_resamples=settings.resamples,
-        batch=_BATCH,
         confidence_level=_CONFIDENCE,
         method="percentile",
         rng=generator(seed, "interval"),
     ).confidence_interval
     low, high = (2 * float(q) / (1 - float(q)) if q < 1 else None for q in found)
-    return (_SURE if low is None else low), high
+    return low, high
 
 
 def _percent(share: float | None) -> str:

@@ -92,9 +92,11 @@ def yield_gap(a: Vector, c: Vector, b: Vector, d: Vector) -> Callable[[Arrangeme
     other = np.stack([b, d, b * d, d * d, a * d], axis=1)
     both, total = float(np.sum(a * b)), np.sum(own + other, axis=0)
     costs = float(np.sum(c * d))
+    moved = np.flatnonzero(np.any(own != other, axis=1))
+    move = (other - own)[moved]
 
     def statistic(swaps: Arrangements) -> Vector:
-        sums = np.sum(own, axis=0) + swaps @ (other - own)
+        sums = np.sum(own, axis=0) + swaps[:, moved] @ move
         a_, c_, ac, cc, bc = sums.T
         b_, d_, bd, dd, ad = (total - sums).T
         c_, d_ = np.maximum(c_, _SMALLEST), np.maximum(d_, _SMALLEST)
