@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from eigen_graph import __version__
-from eigen_graph.cli import domains, runs, show, synthesize
+from eigen_graph.cli import domains, running, runs, show, synthesize
 from eigen_graph.cli.console import complain
 from eigen_graph.core import EigenGraphError
 
@@ -57,7 +57,7 @@ def main() -> None:
         status = app(standalone_mode=False, prog_name=NAME)
     except EigenGraphError as error:
         complain(str(error))
-        status = PAUSED if synthesize.is_pause(error) else UNUSABLE
+        status = PAUSED if running.is_pause(error) else UNUSABLE
     except sqlite3.Error as error:
         complain(f"a file of the run cannot be read: {error}; bring it back from a copy, or start a new run")
         status = UNUSABLE

@@ -70,7 +70,14 @@ class RunProgress:
             self._live.console.print(escape(text), highlight=False, soft_wrap=not self._console.is_terminal)
 
     def add(self, event: dict[str, Any]) -> None:
-        """Count one finished instance."""
+        """Count one finished instance, or say what an evolving run does now. Trials are no part of the counts."""
+        if "phase" in event:
+            self.note(event["phase"])
+            if "accepted" in event:  # what a trial's winner made has entered the data set
+                self._accepted, self._lost = event["accepted"], Counter(event["lost"])
+            return
+        if event["trial"]:
+            return
         if event["fate"] == "accepted":
             self._accepted += 1
         else:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
-from eigen_graph.cli.console import errors, out, print_json
-from eigen_graph.cli.progress import RunProgress
+from eigen_graph.cli import evolving
+from eigen_graph.cli.running import follow
 from eigen_graph.core import EigenGraphError
-from eigen_graph.graphs import Context, Run, RunPausedError, RunRequest
+from eigen_graph.graphs import Context, RunRequest
 from eigen_graph.graphs.recording import free_folder
-from eigen_graph.models import Budget, BudgetExceededError, OutageError
-from eigen_graph.runs import LedgerError, RunFolder
+from eigen_graph.runs import RunFolder
 
 Model = Annotated[
     str,
@@ -87,11 +83,30 @@ def synthesize(  # noqa: PLR0917  # one parameter an option is how Typer works
         float, typer.Option(min=0.1, metavar="SECONDS", help="Longest wait for one reply of a model.")
     ] = 120.0,
     as_json: AsJson = False,
+    evolve: Annotated[
+        bool,
+        typer.Option(
+            "--evolve", help="Let the engine improve itself first, then make the rest.", rich_help_panel=evolving.PANEL
+        ),
+    ] = False,
+    rounds: evolving.Rounds = evolving.ROUNDS,
+    proposals: evolving.Proposals = evolving.PROPOSALS,
+    patience: evolving.Patience = evolving.PATIENCE,
+    pilot: evolving.Pilot = evolving.PILOT,
+    lineages: evolving.Lineages = evolving.LINEAGES,
+    trial_budget: evolving.TrialBudget = None,
+    level: evolving.Level = evolving.LEVEL,
+    min_effect: evolving.MinEffect = evolving.MIN_EFFECT,
+    looks: evolving.Looks = evolving.LOOKS,
+    objective: evolving.Objective = evolving.OBJECTIVE,
 ) -> None:
     """Write verified dialogues of a DOMAIN into a run folder.
 
     Offline by default: `scripted` plays every role from the domain's playbook. With `--model openai:NAME`, a real
     model does; its key is read from OPENAI_API_KEY, a server of your own is named by `--base-url`.
+
+    With `--evolve` it first reflects on its failures, patches its workflow and prompts, and keeps a patch only when a
+    paired test on fresh tasks says that it helped. `eigen-graph evolve log RUN` explains what came of it.
     """
     context = Context(
         domain=domain,
@@ -110,8 +125,22 @@ def synthesize(  # noqa: PLR0917  # one parameter an option is how Typer works
     request = RunRequest(count=count, plans=plans, seed=seed)
     if max_tries is not None:
         request["max_tries"] = max_tries
+    if evolve:
+        chosen = evolving.settings(
+            rounds=rounds,
+            proposals=proposals,
+            patience=patience,
+            pilot=pilot,
+            lineages=lineages,
+            budget=trial_budget,
+            level=level,
+            min_effect=min_effect,
+            looks=looks,
+            objective=objective,
+        )
+        request["evolve"] = chosen.model_dump(mode="json")
     path = run_folder or free_folder(context.resolved_domain.name)
-    asyncio.run(_run(path, context, request, budget, as_json=as_json))
+    asyncio.run(follow(path, context, request, budget, as_json=as_json))
 
 
 def resume(
@@ -139,90 +168,4 @@ def resume(
         raise EigenGraphError(
             f"{run / 'run.json'} cannot be used: setting {where}: {wrong['msg']}; start a new run"
         ) from error
-    asyncio.run(_run(run, context, None, budget or info.settings.get("budget"), as_json=as_json))
-
-
-def is_pause(error: EigenGraphError) -> bool:
-    """Whether an error ended a run that can simply be resumed."""
-    return isinstance(error, RunPausedError | OutageError | BudgetExceededError)
-
-
-async def _run(path: Path, context: Context, request: RunRequest | None, budget: str | None, *, as_json: bool) -> None:
-    spend = Budget.parse(budget) if budget else None
-    await context.preflight(spend)
-    async with Run.open(path, context, request, budget=spend) as run:
-        progress = RunProgress(errors, run.request["count"], run.ledger.counts(), context.cast.meter, quiet=as_json)
-        with _drains(context, progress.note):
-            await _follow(run, progress)
-        summary = _summary(path, run)
-    if as_json:
-        print_json(summary)
-    else:
-        many = "1 accepted dialogue" if summary["accepted"] == 1 else f"{summary['accepted']:,} accepted dialogues"
-        out.print(f"{many} in {path}", highlight=False, soft_wrap=True)
-        for what in ("verify", "show", "export"):
-            out.print(f"  eigen-graph {what} {path}", highlight=False, soft_wrap=True)
-    if summary["accepted"] < summary["wanted"]:
-        errors.print(
-            f"{summary['wanted'] - summary['accepted']} fewer than asked for after {summary['tried']} tries; "
-            f"`eigen-graph status {path}` says why",
-            highlight=False,
-            soft_wrap=True,
-        )
-        raise typer.Exit(1)
-
-
-async def _follow(run: Run, progress: RunProgress) -> None:
-    """Run to the end; whatever stops it early says how to go on."""
-    path = run.folder.path
-    try:
-        async with progress:
-            progress.note(f"run folder: {path}")
-            async for event in run.events():
-                progress.add(event)
-    except asyncio.CancelledError:
-        raise RunPausedError(f"stopped at once; what is finished is kept: eigen-graph resume {path}") from None
-    except RunPausedError:
-        raise RunPausedError(f"stopped; what is finished is kept: eigen-graph resume {path}") from None
-    except (OutageError, BudgetExceededError) as error:
-        raise type(error)(f"{error} (eigen-graph resume {path})") from error
-    except LedgerError as error:
-        raise RunPausedError(f"{error} (eigen-graph resume {path})") from error
-
-
-def _summary(path: Path, run: Run) -> dict[str, Any]:
-    counts, spent = run.ledger.counts(), run.ledger.spent()
-    return {
-        "run": str(path),
-        "wanted": run.request["count"],
-        "accepted": counts.accepted,
-        "rejected": counts.rejected,
-        "dropped": counts.dropped,
-        "by_blame": counts.by_blame,
-        "tried": counts.total,
-        "calls": spent.calls,
-        "tokens": spent.input_tokens + spent.output_tokens,
-        "cost_usd": spent.cost_usd,
-    }
-
-
-@contextmanager
-def _drains(context: Context, say: Callable[[str], None]) -> Iterator[None]:
-    """The first Ctrl-C (or SIGTERM) lets what is in work finish; the second stops at once. Both can be resumed."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    assert task is not None  # noqa: S101  # called from a coroutine
-
-    def on_signal() -> None:
-        if context.stop.is_set():
-            task.cancel()
-        else:
-            context.stop.set()
-            say("stopping: what is in work is finished first (once more to stop at once)")
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+    asyncio.run(follow(run, context, None, budget or info.settings.get("budget"), as_json=as_json))

@@ -10,10 +10,8 @@ or finds the run folder itself (`Context.out`), and each step opens the ledger f
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import math
-import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -23,20 +21,14 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
-from eigen_graph.core import EigenGraphError
+from eigen_graph.graphs.batches import Arm, made, planned, spread
 from eigen_graph.graphs.context import Context, context_of
-from eigen_graph.graphs.coverage import targets
-from eigen_graph.graphs.pipeline import Instance, Order, pipeline_for
-from eigen_graph.graphs.planner import planner
+from eigen_graph.graphs.evolving.blueprint import Blueprint
 from eigen_graph.graphs.recording import begin_run, find_run, free_folder, recorded
-from eigen_graph.runs import Attempt, InstanceRow, Ledger, PlanRow, instance_id
+from eigen_graph.runs import Ledger
 
 _SMALL_BATCH = 8
 """When few are missing, as many as this are tried at once if the yield so far asks for it."""
-
-
-class RunPausedError(EigenGraphError):
-    """The run was asked to stop, and has: it can be resumed."""
 
 
 class RunRequest(TypedDict, total=False):
@@ -50,6 +42,8 @@ class RunRequest(TypedDict, total=False):
     """Plan pairs a batch at most (64 in the paper's full setting)."""
     seed: int
     generation: int
+    evolve: dict[str, Any]
+    """For the evolution graph: `EvolutionSettings` as JSON. The orchestrator itself has no use for it."""
 
 
 class RunState(RunRequest, total=False):
@@ -77,6 +71,7 @@ async def begin(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
     """
     count = state.get("count", 8)
     request = RunRequest(
+        **({"evolve": state["evolve"]} if "evolve" in state else {}),
         count=count,
         max_tries=state.get("max_tries") or 2 * count + _SMALL_BATCH,
         plans=state.get("plans") or 64,
@@ -102,7 +97,7 @@ def _own_folder(context: Context, request: RunRequest) -> str:
 
 
 @asynccontextmanager
-async def _ledger(state: RunState, context: Context) -> AsyncIterator[Ledger]:
+async def opened(state: RunState, context: Context) -> AsyncIterator[Ledger]:
     """The ledger that is attached, or the run folder's own for the length of a step."""
     if context.ledger is not None:
         yield context.ledger
@@ -114,27 +109,10 @@ async def _ledger(state: RunState, context: Context) -> AsyncIterator[Ledger]:
 
 async def plan(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Plans for the coming batch; targets that accepted dialogues have not covered come first."""
-    context, first = context_of(runtime), state["planned"]
-    wanted = min(state["plans"], state["batch"])
-    update = {"first_plan": first, "planned": first + wanted}
-    async with _ledger(state, context) as ledger:
-        if len(await asyncio.to_thread(_plans, ledger, state["generation"], first, first + wanted)) == wanted:
-            return update  # made by an earlier process that was killed before this step was saved
-        coverage = await asyncio.to_thread(ledger.coverage)
-        pairs = targets(context.resolved_domain) if first else []
-        holes = [list(pair) for pair in pairs if not coverage[pair]]
-        done = await planner.ainvoke(
-            {
-                "count": wanted,
-                "first": first,
-                "seed": state["seed"] + first,
-                "generation": state["generation"],
-                "holes": holes,
-            },
-            context=context,
-        )
-        await ledger.add_plans(PlanRow.from_json(row) for row in done["plans"])
-    return update
+    first, wanted = state["planned"], min(state["plans"], state["batch"])
+    async with opened(state, context_of(runtime)) as ledger:
+        await planned(_arm(state, context_of(runtime), ledger), ledger, first=first, count=wanted, seed=state["seed"])
+    return {"first_plan": first, "planned": first + wanted}
 
 
 async def batch(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -145,40 +123,22 @@ async def batch(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
         EigenGraphError: The server is gone, the budget is spent, the ledger cannot be written: what was in work is
             left where it is, its replies recorded.
     """
-    context = context_of(runtime)
-    async with _ledger(state, context) as ledger:
-        await _make_all(state, context, ledger, runtime.stream_writer)
-        if context.stop.is_set():
-            raise RunPausedError("the run was stopped; resume it to go on")
-        counts = await asyncio.to_thread(ledger.counts, state["generation"])
-    return {"tried": state["tried"] + state["batch"], "accepted": counts.accepted}
+    context, end = context_of(runtime), state["tried"] + state["batch"]
+    async with opened(state, context) as ledger:
+        arm, first = _arm(state, context, ledger), state["first_plan"]
+        plans = await planned(arm, ledger, first=first, count=state["planned"] - first, seed=state["seed"])
+        work = spread(range(state["tried"], end), plans)
+        await made(arm, ledger, work, seed=state["seed"], tell=runtime.stream_writer)
+        counts = await asyncio.to_thread(ledger.counts)
+    return {"tried": end, "accepted": counts.accepted}
 
 
-async def _make_all(state: RunState, context: Context, ledger: Ledger, tell: Callable[[dict[str, Any]], None]) -> None:
-    """Make what the batch's ledger lacks, until it is all there or the run is asked to stop."""
-    generation = state["generation"]
-    plans = await asyncio.to_thread(_plans, ledger, generation, state["first_plan"], state["planned"])
-    done = await asyncio.to_thread(ledger.finished_ids, generation)
-    start, end = state["tried"], state["tried"] + state["batch"]
-    todo = iter([index for index in range(start, end) if instance_id(generation, index) not in done])
-
-    async def work() -> None:
-        for index in _until_stopped(todo, context.stop):
-            plan_row = plans[(index - start) % len(plans)]
-            # An instance is a run of its own, not a child of this node: it must not inherit the checkpointing
-            # (`durability="sync"` breaks a child without a checkpointer), and one trace with a thousand dialogues in
-            # it helps nobody.
-            apart = contextvars.Context()
-            row = await asyncio.create_task(_make(index, plan_row, state, context), context=apart)
-            await ledger.add_instance(row)
-            tell({"instance": row.id, "fate": row.fate, "blame": row.blame, "stage": row.stage})
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(context.concurrency, state["batch"])):
-                group.create_task(work())
-    except ExceptionGroup as failed:
-        raise _first(failed) from None
+def _arm(state: RunState, context: Context, ledger: Ledger) -> Arm:
+    """Who makes the data set: the generation that evolution or a rollback crowned, if any."""
+    champion = ledger.champion()
+    if champion is None:
+        return Arm(f"g{state['generation']}", state["generation"], context)
+    return Arm(f"g{champion.number}", champion.number, Blueprint.from_json(champion.blueprint).on(context))
 
 
 def count(state: RunState) -> Command[Literal["plan", "__end__"]]:
@@ -195,61 +155,6 @@ def count(state: RunState) -> Command[Literal["plan", "__end__"]]:
     expected = math.ceil(missing * state["tried"] / max(state["accepted"], 1))
     size = max(missing, min(_SMALL_BATCH, expected))
     return Command(goto="plan", update={"batch": min(size, left)})
-
-
-def _plans(ledger: Ledger, generation: int, first: int, end: int) -> list[PlanRow]:
-    return [row for row in ledger.plans(generation) if first <= row.index < end]
-
-
-async def _make(index: int, plan_row: PlanRow, state: RunState, context: Context) -> InstanceRow:
-    name = instance_id(state["generation"], index)
-    workflow = pipeline_for(context.workflow, standalone=False)
-    order = Order(id=name, seed=instance_seed(state["seed"], name), plan=plan_row.to_json())
-    done: Any = await workflow.ainvoke(order, context=context)
-    return to_row(done, index, plan_row, context.workflow.digest)
-
-
-def instance_seed(run_seed: int, name: str) -> int:
-    """The seed of one instance: the same in every run with this seed, whatever else it does."""
-    return random.Random(f"{run_seed}/{name}").getrandbits(31)
-
-
-def to_row(done: Instance, index: int, plan_row: PlanRow, workflow: str) -> InstanceRow:
-    """A finished instance as its ledger row."""
-    kept = ("task", "checker", "trajectory", "verdict", "review", "kill_rate")
-    return InstanceRow(
-        id=done["id"],
-        generation=plan_row.generation,
-        index=index,
-        plan_id=plan_row.id,
-        fate=done["fate"],
-        stage=done["stage"],
-        blame=done.get("blame"),
-        reason=done.get("reason") or "",
-        evidence=done.get("evidence") or [],
-        attempts=[Attempt.from_json(attempt) for attempt in done.get("attempts", [])],
-        agent_system=done.get("agent_system", ""),
-        user_system=done.get("user_system", ""),
-        workflow=workflow,
-        seconds=done["seconds"],
-        **{key: done[key] for key in kept if key in done},  # type: ignore[literal-required]  # keys of Instance
-    )
-
-
-def _first(group: ExceptionGroup[Exception]) -> Exception:
-    """One error to tell: the others of a batch failed with it."""
-    error: Exception = group
-    while isinstance(error, ExceptionGroup):
-        error = error.exceptions[0]
-    return error
-
-
-def _until_stopped(todo: Iterator[int], stop: asyncio.Event) -> Iterator[int]:
-    while not stop.is_set():
-        index = next(todo, None)
-        if index is None:
-            return
-        yield index
 
 
 _graph = StateGraph(RunState, context_schema=Context, input_schema=RunRequest)

@@ -50,20 +50,25 @@ class PlannerRequest(TypedDict, total=False):
     """Number of the first pair, when others went before."""
     seed: int
     generation: int
+    arm: str
+    """Whom the plans are named after; `g` and the generation when not given."""
     holes: list[list[str]]
-    """(clause, tool) pairs that earlier generations left uncovered."""
+    """(clause, tool) pairs that earlier plans left uncovered."""
+    rows: list[dict[str, Any]]
+    """What to plan for, when it is decided: row, clause, tool, difficulty, persona. Laid out anew when not given."""
 
 
 class PlannerState(PlannerRequest, total=False):
     """A planner's progress."""
 
-    rows: list[dict[str, Any]]
     plans: Annotated[list[dict[str, Any]], operator.add]
     """Finished plans: id, generation, index, clause, tools, difficulty, persona, title, synthesis, evaluation."""
 
 
 async def cover(state: PlannerState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Lay out the rows to be planned."""
+    """Lay out the rows to be planned, where they are not given."""
+    if "rows" in state:
+        return {}
     domain = context_of(runtime).resolved_domain
     holes = {(clause, tool) for clause, tool in state.get("holes", [])}
     rows = covering_rows(domain, state.get("count", 8), seed=state.get("seed", 0), holes=holes)
@@ -78,6 +83,7 @@ async def write(state: PlannerState, runtime: Runtime[Context]) -> Command[Liter
     if not rows:
         return Command(goto="__end__")
     domain, generation = context.resolved_domain, state.get("generation", 0)
+    arm = state.get("arm") or f"g{generation}"
     clauses = domain.policy.clauses
     messages = context.prompt("planner").messages(
         policy=domain.policy.text,
@@ -85,19 +91,20 @@ async def write(state: PlannerState, runtime: Runtime[Context]) -> Command[Liter
         titles="\n".join(f"- {plan['title']}" for plan in done[-_MAX_TITLES:]) or "Nothing yet.",
         rows=json.dumps([{**row, "clause_text": clauses.get(row["clause"], "")} for row in rows], indent=1),
     )
-    scene = Scene(id=f"plan-g{generation}-{rows[0]['row']:04d}")
+    scene = Scene(id=f"plan-{arm}-{rows[0]['row']:04d}")
     try:
         batch = await context.cast.structured("planner", messages, PlanBatch, scene=scene)
     except (ReplyError, RequestError):
         batch = PlanBatch(plans=[])  # rows that the planner has no words for are written from their targets alone
     drafts = {draft.row: draft for draft in batch.plans}
-    plans = [_plan(row, drafts.get(row["row"]), generation) for row in rows]
+    plans = [_plan(row, drafts.get(row["row"]), generation, arm) for row in rows]
     return Command(goto="write", update={"plans": plans})
 
 
-def _plan(row: dict[str, Any], draft: PlanDraft | None, generation: int) -> dict[str, Any]:
+def _plan(row: dict[str, Any], draft: PlanDraft | None, generation: int, arm: str) -> dict[str, Any]:
     return {
-        "id": f"g{generation}-p{row['row']:04d}",
+        "id": f"{arm}-p{row['row']:04d}",
+        "arm": arm,
         "generation": generation,
         "index": row["row"],
         "clause": row["clause"],

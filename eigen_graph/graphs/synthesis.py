@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self, cast
 
@@ -15,10 +16,14 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 
 from eigen_graph.core import EigenGraphError
 from eigen_graph.graphs.context import Context
-from eigen_graph.graphs.orchestrator import RunRequest, checkpointed
+from eigen_graph.graphs.evolution import checkpointed as evolving
+from eigen_graph.graphs.evolving.settings import EvolutionSettings
+from eigen_graph.graphs.orchestrator import RunRequest
+from eigen_graph.graphs.orchestrator import checkpointed as producing
 from eigen_graph.graphs.recording import begin_run, find_run, recorded
 from eigen_graph.models import Budget
 from eigen_graph.runs import Ledger, LedgerError, RunFolder
+from eigen_graph.runs.lineage import NoteRow
 
 _STEPS = 100_000
 
@@ -58,29 +63,33 @@ class Run:
         async with recorded(context, folder, budget) as ledger:
             yield cls(folder, ledger, context, request)
 
-    async def events(self) -> AsyncIterator[dict[str, Any]]:
+    async def events(self, evolve: EvolutionSettings | None = None) -> AsyncIterator[dict[str, Any]]:
         """Run to the end, or on from where it was left; yields one event for each finished instance.
 
-        Each event is `{"instance", "fate", "blame", "stage"}`. Instances that an earlier process dropped because its
-        server failed are made again.
+        Each event is `{"instance", "fate", "blame", "stage", "trial"}`, or `{"phase"}` in words when an evolving run
+        does something else. Instances that an earlier process dropped because its server failed are made again.
+
+        Args:
+            evolve: Evolve the engine of a run that is there, from what it has made. Without it, the run does what its
+                request says. An evolution that was interrupted goes on with the settings it was begun with.
 
         Raises:
+            EigenGraphError: The run's own evolution is not over.
             RunPausedError: It was asked to stop.
             OutageError: The model server is gone.
             BudgetExceededError: The budget is spent.
             LedgerError: The ledger or the checkpoints cannot be written.
         """
-        config: RunnableConfig = {
-            "configurable": {"thread_id": str(uuid.uuid5(uuid.NAMESPACE_URL, self.folder.info.created))},
-            "recursion_limit": _STEPS,
-        }
+        request, session = (self.request, "") if evolve is None else await self._session(evolve)
+        thread = uuid.uuid5(uuid.NAMESPACE_URL, self.folder.info.created + session)
+        config: RunnableConfig = {"configurable": {"thread_id": str(thread)}, "recursion_limit": _STEPS}
         try:
             async with AsyncSqliteSaver.from_conn_string(str(self.folder.checkpoints_path)) as saver:
-                graph = checkpointed(saver)
+                graph = evolving(saver) if "evolve" in request else producing(saver)
                 state = (await graph.aget_state(config)).values
-                await self._forget_dropped(state.get("tried", 0))
+                await self._forget_dropped(state.get("tried", 0), f"r{state.get('round', 0)}")
                 async for part in graph.astream(
-                    None if state else self.request,
+                    None if state else request,
                     config,
                     context=self.context,
                     stream_mode="custom",
@@ -97,8 +106,27 @@ class Run:
                 f"{self.folder.checkpoints_path} is damaged ({error}): remove it and resume, the ledger is enough"
             ) from error
 
-    async def _forget_dropped(self, first: int) -> None:
-        """Let what the batch in work dropped be made again: the server may be back."""
-        dropped = [row.id for row in self.ledger.instances("dropped") if row.index >= first]
+    async def _session(self, settings: EvolutionSettings) -> tuple[RunRequest, str]:
+        """The evolution of a run that is there: the one that was left unfinished, or a new one."""
+        notes = self.ledger.notes()
+        sessions = [note for note in notes if note.kind == "session"]
+        over = not notes or notes[-1].kind != "session"
+        if "evolve" in self.request and not any(note.kind == "ended" for note in notes):
+            raise EigenGraphError(f"the run's own evolution is not over: eigen-graph resume {self.folder.path}")
+        if over:
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            data = {"evolve": settings.model_dump(mode="json")}
+            sessions.append(NoteRow(seq=len(notes), at=now, kind="session", data=data))
+            await self.ledger.put(sessions[-1])
+        request: RunRequest = {**self.request, "evolve": sessions[-1].data["evolve"]}
+        return request, f"/evolution-{len(sessions)}"
+
+    async def _forget_dropped(self, first: int, trial: str) -> None:
+        """Let what the batch or trial in work dropped be made again: the server may be back."""
+        dropped = [
+            row.id
+            for row in self.ledger.instances("dropped", trial=None)
+            if row.trial == trial or (not row.trial and row.index >= first)
+        ]
         if dropped:
             await self.ledger.forget(dropped)

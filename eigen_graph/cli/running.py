@@ -1,0 +1,136 @@
+"""A run from the command line: followed to its end, drained by signals, summed up."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from eigen_graph.cli.console import errors, out, print_json
+from eigen_graph.cli.progress import RunProgress
+from eigen_graph.core import EigenGraphError
+from eigen_graph.graphs import Context, EvolutionSettings, Run, RunPausedError, RunRequest
+from eigen_graph.models import Budget, BudgetExceededError, OutageError
+from eigen_graph.runs import LedgerError
+
+
+def is_pause(error: EigenGraphError) -> bool:
+    """Whether an error ended a run that can simply be resumed."""
+    return isinstance(error, RunPausedError | OutageError | BudgetExceededError)
+
+
+async def follow(
+    path: Path,
+    context: Context,
+    request: RunRequest | None,
+    budget: str | None,
+    *,
+    as_json: bool,
+    evolve: EvolutionSettings | None = None,
+) -> None:
+    """Run to the end and sum up, in words or as JSON.
+
+    Args:
+        path: The run folder.
+        context: Domain, models, limits.
+        request: What to make; None goes on with a run.
+        budget: What may be spent.
+        as_json: Print the summary as JSON, and no progress.
+        evolve: Evolve the engine of the run that is there.
+
+    Raises:
+        typer.Exit: Fewer were accepted than asked for.
+        EigenGraphError: It ended early, and can be resumed, or it cannot be run.
+    """
+    spend = Budget.parse(budget) if budget else None
+    await context.preflight(spend)
+    async with Run.open(path, context, request, budget=spend) as run:
+        progress = RunProgress(errors, run.request["count"], run.ledger.counts(), context.cast.meter, quiet=as_json)
+        with _drains(context, progress.note):
+            await _follow(run, progress, evolve)
+        summary = _summary(path, run)
+    if as_json:
+        print_json(summary)
+    else:
+        many = "1 accepted dialogue" if summary["accepted"] == 1 else f"{summary['accepted']:,} accepted dialogues"
+        out.print(f"{many} in {path}", highlight=False, soft_wrap=True)
+        for what in ("verify", "show", "export", *(["evolve log"] if "generation" in summary else [])):
+            out.print(f"  eigen-graph {what} {path}", highlight=False, soft_wrap=True)
+    if summary["accepted"] < summary["wanted"]:
+        errors.print(
+            f"{summary['wanted'] - summary['accepted']} fewer than asked for after {summary['tried']} tries; "
+            f"`eigen-graph status {path}` says why",
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(1)
+
+
+async def _follow(run: Run, progress: RunProgress, evolve: EvolutionSettings | None) -> None:
+    """Run to the end; whatever stops it early says how to go on."""
+    path = run.folder.path
+    again = f"eigen-graph {'resume' if evolve is None else 'evolve'} {path}"
+    try:
+        async with progress:
+            progress.note(f"run folder: {path}")
+            async for event in run.events(evolve):
+                progress.add(event)
+    except asyncio.CancelledError:
+        raise RunPausedError(f"stopped at once; what is finished is kept: {again}{_best(run)}") from None
+    except RunPausedError:
+        raise RunPausedError(f"stopped; what is finished is kept: {again}{_best(run)}") from None
+    except (OutageError, BudgetExceededError) as error:
+        raise type(error)(f"{error} ({again}){_best(run)}") from error
+    except LedgerError as error:
+        raise RunPausedError(f"{error} ({again})") from error
+
+
+def _best(run: Run) -> str:
+    """What an evolving run has come to when it stops early."""
+    champion = run.ledger.champion()
+    return f"; the best confirmed generation is {champion.number}" if champion else ""
+
+
+def _summary(path: Path, run: Run) -> dict[str, Any]:
+    counts, spent, champion = run.ledger.counts(), run.ledger.spent(), run.ledger.champion()
+    evolved = {"generation": champion.number, "rounds": len(run.ledger.rounds())} if champion else {}
+    return {
+        "run": str(path),
+        "wanted": run.request["count"],
+        "accepted": counts.accepted,
+        "rejected": counts.rejected,
+        "dropped": counts.dropped,
+        "by_blame": counts.by_blame,
+        "tried": counts.total,
+        "calls": spent.calls,
+        "tokens": spent.input_tokens + spent.output_tokens,
+        "cost_usd": spent.cost_usd,
+        **evolved,
+    }
+
+
+@contextmanager
+def _drains(context: Context, say: Callable[[str], None]) -> Iterator[None]:
+    """The first Ctrl-C (or SIGTERM) lets what is in work finish; the second stops at once. Both can be resumed."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None  # noqa: S101  # called from a coroutine
+
+    def on_signal() -> None:
+        if context.stop.is_set():
+            task.cancel()
+        else:
+            context.stop.set()
+            say("stopping: what is in work is finished first (once more to stop at once)")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)

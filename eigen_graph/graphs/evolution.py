@@ -1,0 +1,254 @@
+"""Evolution: a generation works, its failures are reflected upon, a patch is tried against it and kept or not, again.
+
+    begin -> pilot -> reflect -> screen -> confirm (a look at a time) -> decide -> pilot -> ... -> settle -> count
+
+Every candidate works the seeds that its parent has worked already (screen); the best one and its parent then work fresh
+seeds, which nobody has reflected upon, until the gate can tell (confirm). What the winner makes there enters the data
+set; what the loser makes stays a trial. When evolution ends, the orchestrator's own nodes make what is still missing.
+
+The graph's state holds names and numbers; blueprints, proposals and tests are in the ledger, and every step finds there
+what it has done already. A run killed anywhere goes on to the same lineage. (The paper's section 2: reflection over
+failures with their blame, K rounds; the gate, the edges as what is patched, and the guards are ours.)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from langgraph.graph import START, StateGraph
+from langgraph.runtime import Runtime
+from langgraph.types import Command
+from pydantic import ValidationError
+
+from eigen_graph.core import EigenGraphError
+from eigen_graph.graphs.batches import made, planned, spread
+from eigen_graph.graphs.contest import Contest, trials_are_broke
+from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.evolving.blueprint import said
+from eigen_graph.graphs.evolving.parents import sample_parent
+from eigen_graph.graphs.evolving.settings import EvolutionSettings
+from eigen_graph.graphs.lineage import (
+    arms_of,
+    founded,
+    generation_arm,
+    index_of,
+    publish,
+)
+from eigen_graph.graphs.orchestrator import RunRequest, RunState, batch, count, opened, plan
+from eigen_graph.graphs.orchestrator import begin as begin_production
+from eigen_graph.graphs.proposing import propose
+from eigen_graph.graphs.ruling import accept, turn_down
+from eigen_graph.runs import Ledger
+from eigen_graph.runs.lineage import NoteRow
+
+
+class EvolutionRequest(RunRequest, total=False):
+    """What a run is to make, and how far its engine may evolve."""
+
+    evolve: dict[str, Any]
+    """`EvolutionSettings` as JSON; its defaults when empty."""
+
+
+class EvolutionState(RunState, total=False):
+    """An evolving run's progress. `tried` is the next task index, `planned` the next plan."""
+
+    evolve: dict[str, Any]
+    round: int
+    last_round: int
+    idle: int
+    """Rounds since a patch was accepted."""
+    parent: int
+    """The generation that is patched in this round."""
+    names: list[str]
+    """Its candidates."""
+    chosen: str
+    """The candidate that is confirmed."""
+    fresh: int
+    """Task index at which its confirmation begins."""
+    look: int
+    ruling: str
+    finished: str
+    """Why evolution ended."""
+
+
+async def begin(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Fill in what was not asked for; generation 0 is what the run was given.
+
+    Raises:
+        EigenGraphError: A setting is wrong, a model cannot be used, or the folder holds something else.
+    """
+    settings, context = settings_of(state), context_of(runtime)
+    start = await begin_production(state, runtime)
+    started: Any = {**state, **start}
+    async with opened(started, context) as ledger:
+        await founded(ledger, context)
+        await asyncio.to_thread(publish, ledger)
+        names = await asyncio.to_thread(ledger.finished_ids, trial=None)
+        plans = [plan.index for plan in ledger.plans(trial=None)]
+        first = max((round_.number for round_ in ledger.rounds()), default=0) + 1
+    there = {"tried": 1 + max(map(index_of, names), default=-1)}
+    there["planned"] = 1 + max(plans, default=-1)
+    last = first + settings.rounds - 1
+    return {**start, **there, "evolve": settings.model_dump(mode="json"), "round": first, "last_round": last, "idle": 0}
+
+
+async def pilot(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """See to it that the champion has worked enough to be reflected upon."""
+    context, settings = context_of(runtime), settings_of(state)
+    async with opened(state, context) as ledger:
+        champion = await founded(ledger, context)
+        arm = generation_arm(champion, context)
+        ids = [ledger.finished_ids(arm=name, trial=None) for name in arms_of(champion)]
+        wanted = settings.pilot - sum(index_of(name) < state["tried"] for name in set().union(*ids))
+        if wanted <= 0:
+            return {}
+        runtime.stream_writer({"phase": f"generation {champion.number} works {wanted} tasks"})
+        count = min(state["plans"], wanted)
+        plans = await planned(arm, ledger, first=state["planned"], count=count, seed=state["seed"])
+        work = spread(range(state["tried"], state["tried"] + wanted), plans)
+        await made(arm, ledger, work, seed=state["seed"], tell=runtime.stream_writer)
+    return {"tried": state["tried"] + wanted, "planned": state["planned"] + count}
+
+
+async def reflect(state: EvolutionState, runtime: Runtime[Context]) -> Command[Literal["screen", "decide", "settle"]]:
+    """Have the failures of a living generation answered by patches; without a usable one the round is over."""
+    context, settings, number = context_of(runtime), settings_of(state), state["round"]
+    async with opened(state, context) as ledger:
+        if why := _over(state, settings, ledger):
+            return Command(goto="settle", update={"finished": why})
+        if number not in {round_.number for round_ in ledger.rounds()}:
+            generations = ledger.generations()
+            parent = sample_parent(generations, random.Random(f"{state['seed']}/round-{number}"))
+            runtime.stream_writer({"phase": f"round {number}: reflecting on generation {parent.number}"})
+            await propose(number, parent, ledger, context, settings)
+        parent_number = next(round_.parent for round_ in ledger.rounds() if round_.number == number)
+        names = [row.name for row in ledger.candidates(number) if row.fate not in {"refused", "unfinished"}]
+    update = {"parent": parent_number, "names": names, "ruling": "", "chosen": ""}
+    if not names:
+        return Command(goto="decide", update=update)
+    if not settings.gated:
+        return Command(
+            goto="decide", update=update | {"chosen": names[0], "ruling": "ungated", "fresh": state["tried"]}
+        )
+    return Command(goto="screen", update=update)
+
+
+async def screen(state: EvolutionState, runtime: Runtime[Context]) -> Command[Literal["confirm", "decide"]]:
+    """Candidates work their parent's seeds."""
+    async with opened(state, context_of(runtime)) as ledger:
+        chosen = await _contest(state, runtime, ledger).screening(state["names"], below=state["tried"])
+    if chosen is None:
+        return Command(goto="decide")
+    return Command(goto="confirm", update={"chosen": chosen, "fresh": state["tried"], "look": 0})
+
+
+async def confirm(state: EvolutionState, runtime: Runtime[Context]) -> Command[Literal["confirm", "decide"]]:
+    """One look at the chosen candidate and its parent on fresh seeds."""
+    settings = settings_of(state)
+    async with opened(state, context_of(runtime)) as ledger:
+        contest = _contest(state, runtime, ledger)
+        if contest.broke:
+            return Command(goto="decide", update={"ruling": "unfinished"})
+        ruling, plans = await contest.confirmation(
+            state["chosen"],
+            state["look"],
+            fresh=state["fresh"],
+            first_plan=state["planned"],
+            plans=state["plans"],
+        )
+    update = {
+        "planned": state["planned"] + plans,
+        "tried": state["fresh"] + settings.gate.looks[state["look"]],
+        "look": state["look"] + 1,
+        "ruling": ruling,
+    }
+    return Command(goto="confirm" if ruling == "go on" else "decide", update=update)
+
+
+async def decide(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """End the round: the winner's fresh work enters the data set, and a confirmed candidate is a generation."""
+    number, name = state["round"], state["chosen"]
+    async with opened(state, context_of(runtime)) as ledger:
+        contest = _contest(state, runtime, ledger)
+        accepted = bool(name) and state["ruling"] in {"confirmed", "ungated"}
+        if not name:
+            ended = "no candidate was better" if state["names"] else "the reflector proposed nothing that can be used"
+        elif accepted:
+            ended = await accept(contest, name, fresh=state["fresh"])
+        else:
+            ended = await turn_down(contest, name, fresh=state["fresh"], unfinished=state["ruling"] == "unfinished")
+        (round_,) = (row for row in ledger.rounds() if row.number == number)
+        await ledger.put(round_.model_copy(update={"ended": ended}))
+        await asyncio.to_thread(publish, ledger)
+        counts = await asyncio.to_thread(ledger.counts)
+    runtime.stream_writer({"phase": f"round {number}: {ended}", "accepted": counts.accepted, "lost": counts.by_blame})
+    return {"round": number + 1, "idle": 0 if accepted else state["idle"] + 1}
+
+
+async def settle(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, Any]:
+    """Evolution is over: say so, and leave the rest to production."""
+    async with opened(state, context_of(runtime)) as ledger:
+        champion = await founded(ledger, context_of(runtime))
+        notes = ledger.notes()
+        data = {"round": state["round"], "why": state["finished"], "generation": champion.number}
+        if not notes or (notes[-1].kind, notes[-1].data) != ("ended", data):
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            await ledger.put(NoteRow(seq=len(notes), at=now, kind="ended", data=data))
+        counts = await asyncio.to_thread(ledger.counts)
+    runtime.stream_writer({"phase": f"evolution ended ({state['finished']}): generation {champion.number} goes on"})
+    return {"accepted": counts.accepted, "max_tries": state["max_tries"] + state["tried"]}
+
+
+def settings_of(state: EvolutionState) -> EvolutionSettings:
+    """The settings of an evolution.
+
+    Raises:
+        EigenGraphError: One is wrong.
+    """
+    try:
+        return EvolutionSettings.model_validate(state.get("evolve") or {})
+    except ValidationError as error:
+        raise EigenGraphError(f"evolution's settings: {said(error)}") from error
+
+
+def _contest(state: EvolutionState, runtime: Runtime[Context], ledger: Ledger) -> Contest:
+    return Contest(
+        ledger=ledger,
+        context=context_of(runtime),
+        settings=settings_of(state),
+        seed=state["seed"],
+        round=state["round"],
+        parent=ledger.generation(state["parent"]),
+        tell=runtime.stream_writer,
+    )
+
+
+def _over(state: EvolutionState, settings: EvolutionSettings, ledger: Ledger) -> str:
+    """Why evolution is over; empty when it goes on."""
+    if state["round"] > state["last_round"]:
+        return "all rounds are done"
+    if state["idle"] >= settings.patience:
+        return f"no patch was kept in {state['idle']} rounds"
+    return "the budget of the trials is spent" if trials_are_broke(settings, ledger) else ""
+
+
+_graph = StateGraph(EvolutionState, context_schema=Context, input_schema=EvolutionRequest)
+for _node in (begin, pilot, reflect, screen, confirm, decide, settle, plan, batch, count):
+    _graph.add_node(_node)
+_graph.add_edge(START, "begin")
+_graph.add_edge("begin", "pilot")
+_graph.add_edge("pilot", "reflect")
+_graph.add_edge("decide", "pilot")
+_graph.add_edge("settle", "count")
+_graph.add_edge("plan", "batch")
+_graph.add_edge("batch", "count")
+evolution = _graph.compile(name="evolution")
+"""For tools that bring their own checkpointer (LangGraph Studio); `synthesis.py` runs it on a run folder."""
+
+
+def checkpointed(saver: Any) -> Any:
+    """The same graph, saved by a checkpointer after every step."""
+    return _graph.compile(checkpointer=saver, name="evolution")
