@@ -1,7 +1,8 @@
 """Prompts: Markdown files beside the graphs, in parts and named sections, so that a patch can address one.
 
 A file holds one or two parts (`# system`, `# request`), each a list of sections (`## name`) whose text may hold
-`{{placeholders}}`. Nothing else is interpreted: no expressions, no code.
+`{{placeholders}}`. Nothing else is interpreted: no expressions, no code. Whatever ends a line (`str.splitlines`) is
+read as a newline.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class Prompt:
         """Read a prompt file.
 
         Raises:
-            EigenGraphError: Text outside a section, an unknown part, or a section named twice.
+            EigenGraphError: Text outside a section, an unknown part, or a section without a name or named twice.
         """
         sections: dict[tuple[str, str], str] = {}
         part = section = ""
@@ -44,6 +45,8 @@ class Prompt:
                     raise EigenGraphError(f"prompt {name!r}, line {number}: a part is one of {', '.join(PARTS)}")
             elif line.startswith("## "):
                 section = line[3:].strip()
+                if not section:
+                    raise EigenGraphError(f"prompt {name!r}, line {number}: a section needs a name")
                 if not part or (part, section) in sections:
                     raise EigenGraphError(
                         f"prompt {name!r}, line {number}: section {section!r} has no part or is double"
@@ -53,7 +56,8 @@ class Prompt:
                 sections[part, section] += line + "\n"
             elif line.strip():
                 raise EigenGraphError(f"prompt {name!r}, line {number}: text outside a section")
-        return cls(name, {key: body.strip() for key, body in sections.items()})
+        in_order = sorted(sections, key=lambda key: PARTS.index(key[0]))  # as if each part were written in one piece
+        return cls(name, {key: sections[key].strip() for key in in_order})
 
     def to_text(self) -> str:
         """Inverse of `parse`."""

@@ -57,7 +57,7 @@ class NodeSpec(_Frozen):
     """Name of the prompt that a scenario, verifier or reviewer node works with; empty: its kind's own."""
     retries: int = Field(1, ge=0, le=5)
     """How often it is tried again when the model server fails."""
-    timeout_s: float = Field(1800.0, gt=0)
+    timeout_s: float = Field(1800.0, gt=0, allow_inf_nan=False)
     """Longest time for one visit, in seconds; beyond it counts as an infrastructure failure."""
     visits: int = Field(1, ge=1, le=8)
     """How often one instance may come here; a further visit ends it as rejected."""

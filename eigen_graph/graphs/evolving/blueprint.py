@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -19,7 +19,11 @@ from eigen_graph.graphs.workflow import DEFAULT, WorkflowSpec
 from eigen_graph.models import Role
 
 PROMPT_TOKENS = 3000
-"""A prompt's own words at most, in tokens of four characters; what fills its placeholders is not counted."""
+"""A prompt's own text at most, in tokens of four characters; what fills its placeholders is not counted."""
+PROMPT_CHARACTERS = 4 * PROMPT_TOKENS
+SECTION_NAME = 80
+"""Characters of a section's name at most."""
+NODE_NAME = r"^[a-z][a-z0-9_]{0,31}$"
 ROLE_OF_PROMPT: Mapping[str, Role] = {
     name: name for name in ("planner", "writer", "verifier", "user", "agent", "reviewer")
 }
@@ -42,7 +46,7 @@ class Settings(BaseModel):
 
 
 class Blueprint(BaseModel):
-    """Workflow, prompts, plan rules and limits.
+    """Workflow, prompts, plan rules and limits. What has no effect is not kept: equal engines have equal JSON.
 
     Raises:
         pydantic.ValidationError: They do not fit together; the message names every fault found.
@@ -51,7 +55,7 @@ class Blueprint(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     workflow: WorkflowSpec = DEFAULT
-    prompts: dict[str, str] = Field(default_factory=dict, max_length=32)
+    prompts: dict[str, Annotated[str, Field(max_length=1_000_000)]] = Field(default_factory=dict, max_length=32)
     """Prompts by name, where they differ from the bundled ones."""
     plans: tuple[PlanRule, ...] = Field((), max_length=64)
     settings: Settings = Settings()
@@ -62,7 +66,8 @@ class Blueprint(BaseModel):
             raise ValueError("; ".join(faults))
         kept = {name: text for name, text in sorted(self.prompts.items()) if text != _bundled_text(name)}
         object.__setattr__(self, "prompts", kept)
-        object.__setattr__(self, "plans", tuple(sorted(self.plans, key=lambda rule: rule.match.key)))
+        rules = [rule for rule in self.plans if not rule.empty]
+        object.__setattr__(self, "plans", tuple(sorted(rules, key=lambda rule: rule.match.key)))
         return self
 
     @classmethod
@@ -120,7 +125,8 @@ class Blueprint(BaseModel):
         }
         try:
             (folder / "prompts").mkdir(parents=True, exist_ok=True)
-            for old in set((folder / "prompts").glob("*.md")) - {folder / name for name in files}:
+            left = {*(folder / "prompts").glob("*.md"), *folder.rglob("*.part")}  # a killed process leaves parts
+            for old in left - {folder / name for name in files}:
                 old.unlink()
             for name, text in files.items():
                 part = folder / f"{name}.part"
@@ -131,29 +137,29 @@ class Blueprint(BaseModel):
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read what `write` wrote; all but workflow.json may be missing.
+        """Read what `write` wrote, perhaps edited since; all but workflow.json may be missing.
 
         Raises:
             EigenGraphError: It is no such folder, or what is in it does not fit together.
         """
-        if not (folder / "workflow.json").is_file():
-            raise EigenGraphError(
-                f"{folder} holds no workflow.json: name a folder that evolution wrote, or `write` did"
-            )
         try:
             data = {name: json.loads(file.read_text(encoding="utf-8")) for name, file in _json_files(folder)}
             texts = {file.stem: file.read_text(encoding="utf-8") for file in sorted((folder / "prompts").glob("*.md"))}
-            return cls.model_validate({**data, "prompts": texts})
-        except ValidationError as error:
-            raise EigenGraphError(f"the workflow in {folder} cannot be used: {said(error)}") from error
-        except (OSError, ValueError) as error:
+            prompts = {name: Prompt.parse(name, text).to_text() for name, text in texts.items()}
+            return cls.model_validate({**data, "prompts": prompts})
+        except (ValidationError, EigenGraphError) as error:
+            words = said(error) if isinstance(error, ValidationError) else error
+            raise EigenGraphError(f"the workflow in {folder} cannot be used: {words}") from error
+        except (OSError, ValueError, RecursionError) as error:  # JSON may be nested a hundred thousand deep
             raise EigenGraphError(f"cannot read the workflow in {folder}: {error}") from error
 
     def _faults(self) -> Iterator[str]:
         for name, text in self.prompts.items():
             yield from self._prompt_faults(name, text)
         for name, node in self.workflow.nodes.items():
-            if node.prompt and node.prompt not in self.prompts and self.role_of(node.prompt) is None:
+            if not re.fullmatch(NODE_NAME, name):
+                yield f"node {name!r}: a node's name is of a-z, 0-9 and _, a letter first, 32 at most"
+            if node.prompt and node.prompt not in {*self.prompts, *ROLE_OF_PROMPT}:
                 yield f"node {name!r}: no prompt {node.prompt!r}"
             elif (
                 node.prompt
@@ -179,21 +185,41 @@ class Blueprint(BaseModel):
             return
         if prompt.to_text() != text:
             yield f"prompt {name!r} is not in the form that prompts are written in (Prompt.to_text)"
+        for part in sorted({part for part, _ in prompt.sections} - {part for part, _ in bundled(role).sections}):
+            yield f"prompt {name!r}: nobody reads a part {part} of it"
         for part in PARTS:
             wanted, found = _placeholders(bundled(role), part), _placeholders(prompt, part)
             if missing := sorted(wanted - found):
                 yield f"prompt {name!r}, part {part}: {{{{{'}}, {{'.join(missing)}}}}} must stay in it"
             if unknown := sorted(found - wanted):
                 yield f"prompt {name!r}, part {part}: nothing fills {{{{{'}}, {{'.join(unknown)}}}}}"
-        if (tokens := len(_PLACEHOLDER.sub("", text)) // 4) > PROMPT_TOKENS:
-            yield f"prompt {name!r} has about {tokens} tokens of its own; {PROMPT_TOKENS} at most"
+        yield from length_faults(name, text)
+        for _, section in prompt.sections:
+            if len(section) > SECTION_NAME:
+                yield f"prompt {name!r}: section {section[:20]!r}... has a name of more than {SECTION_NAME} characters"
+
+
+def length_faults(name: str, text: str) -> Iterator[str]:
+    """What is wrong with the length of a prompt, in words."""
+    if len(text) > PROMPT_CHARACTERS:
+        yield (
+            f"prompt {name!r} would be {len(text):,} characters long; about {PROMPT_TOKENS} tokens, "
+            f"{PROMPT_CHARACTERS:,} characters, are the most"
+        )
 
 
 def said(error: ValidationError) -> str:
-    """A validation error in one line."""
+    """A validation error in one line, whatever the input was."""
     faults = error.errors(include_url=False, include_input=False, include_context=False)
-    told = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" if fault["loc"] else fault["msg"] for fault in faults]
-    return "; ".join(told[:8]).replace("Value error, ", "")[:1500]
+    places = [fault["loc"] for fault in faults]
+    told = [
+        f"{'.'.join(map(str, place))}: {fault['msg']}" if place else fault["msg"]
+        for fault, place in zip(faults, places, strict=True)
+        # A list lacks an element because that element is at fault: told already.
+        if not any(place and other != place and other[: len(place)] == place for other in places)
+    ]
+    text = "; ".join(told[:8]).replace("Value error, ", "")[:1500]
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _placeholders(prompt: Prompt, part: str) -> set[str]:
@@ -209,6 +235,8 @@ def _json_files(folder: Path) -> Iterator[tuple[str, Path]]:
     for name in ("workflow", "plans", "settings"):
         if (file := folder / f"{name}.json").is_file():
             yield name, file
+        elif name == "workflow":
+            raise EigenGraphError("there is no workflow.json in it; name a folder that evolution wrote")
 
 
 def _pretty(value: Any) -> str:

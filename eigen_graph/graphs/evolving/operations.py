@@ -6,15 +6,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from eigen_graph.core import EigenGraphError
-from eigen_graph.graphs.evolving.blueprint import Blueprint
+from eigen_graph.graphs.evolving.blueprint import (
+    NODE_NAME,
+    PROMPT_CHARACTERS,
+    SECTION_NAME,
+    Blueprint,
+    Settings,
+    length_faults,
+)
 from eigen_graph.graphs.plan_rules import PlanMatch, PlanRule
 from eigen_graph.graphs.prompting import Prompt, bundled
-from eigen_graph.graphs.workflow import Edge, Kind
+from eigen_graph.graphs.workflow import START, Edge, Kind, NodeSpec
 
-_NAME = r"^[a-z][a-z0-9_]{0,31}$"
+_HEADINGS = ("# ", "## ")
+_Word = Annotated[str, Field(max_length=32)]
 NodeParam = Literal["retries", "timeout_s", "visits", "prompt"]
 SettingName = Literal["max_steps", "max_errors", "max_submissions", "max_look_ups", "min_kill_rate"]
 _NODE_PARAMS: tuple[NodeParam, ...] = ("retries", "timeout_s", "visits", "prompt")
@@ -80,6 +88,7 @@ class Operation(BaseModel):
 
         Raises:
             EigenGraphError: It does not fit the draft.
+            pydantic.ValidationError: It sets what cannot be.
         """
         raise NotImplementedError
 
@@ -90,12 +99,14 @@ class EditPrompt(Operation):
     op: Literal["edit_prompt"] = "edit_prompt"
     prompt: str = Field(max_length=40, description="planner, writer, verifier, user, agent, reviewer, or a node's own.")
     part: Literal["system", "request"] = "system"
-    section: str = Field(min_length=1, max_length=80)
+    section: str = Field(min_length=1, max_length=SECTION_NAME)
     mode: Literal["replace", "append", "remove"] = Field(
         description="append adds to the section, or makes it where there is none."
     )
-    text: str = Field("", max_length=8000)
-    before: str = Field("", max_length=80, description="Section that a new one is put before; empty: at the end.")
+    text: str = Field("", max_length=PROMPT_CHARACTERS)
+    before: str = Field(
+        "", max_length=SECTION_NAME, description="Section that a new one is put before; empty: at the end."
+    )
 
     def edit(self, draft: Draft) -> list[Operation]:
         """See `Operation.edit`."""
@@ -106,18 +117,21 @@ class EditPrompt(Operation):
             raise PatchError(
                 f"prompt {self.prompt!r}, part {self.part} has no section {self.section!r}; it has {known}"
             )
-        if lines := [line for line in self.text.splitlines() if line.startswith(("# ", "## "))]:
-            raise PatchError(f"the text of a section cannot hold the heading {lines[0]!r}")
-        if "\n" in self.section or self.section != self.section.strip():
+        text = "\n".join(self.text.splitlines()).strip()  # as `Prompt.parse` will read it
+        if headings := [line for line in text.split("\n") if line.startswith(_HEADINGS)]:
+            raise PatchError(f"the text of a section cannot hold the heading {headings[0][:80]!r}")
+        if self.section.strip().splitlines() != [self.section]:
             raise PatchError(f"a section cannot be called {self.section!r}")
         old = sections.get(key)
         if self.mode == "remove":
             del sections[key]
         elif old is not None:
-            sections[key] = self.text.strip() if self.mode == "replace" else f"{old}\n{self.text.strip()}".strip()
+            sections[key] = text if self.mode == "replace" else f"{old}\n{text}".strip()
         else:
-            sections = _with_section(sections, key, self.text.strip(), self.before)
+            sections = _with_section(sections, key, text, self.before)
         draft.prompts[self.prompt] = Prompt(self.prompt, sections).to_text()
+        if faults := list(length_faults(self.prompt, draft.prompts[self.prompt])):  # else no operation could undo it
+            raise PatchError(faults[0])
         return [self._inverse(old, prompt.sections)]
 
     def _inverse(self, old: str | None, before: Mapping[tuple[str, str], str]) -> Operation:
@@ -154,7 +168,7 @@ class Reroute(Operation):
 
     def __str__(self) -> str:
         """In words."""
-        return f"lead {self.source}.{self.outcome or 'begin'} to {self.target}"
+        return f"lead {_way(self.source, self.outcome)} to {self.target}"
 
 
 class Place(BaseModel):
@@ -170,14 +184,14 @@ class AddNode(Operation):
     """Put a node on an edge."""
 
     op: Literal["add_node"] = "add_node"
-    name: str = Field(pattern=_NAME)
+    name: str = Field(pattern=NODE_NAME)
     kind: Kind
     after: Place | None = Field(None, description="The edge that leads to it from now on.")
-    routes: dict[str, str] = Field(max_length=8, description="Where each outcome of its kind leads.")
+    routes: dict[_Word, _Word] = Field(max_length=8, description="Where each outcome of its kind leads.")
     prompt: str = Field("", max_length=40)
-    retries: int = 1
-    timeout_s: float = 1800.0
-    visits: int = 1
+    retries: int = Field(1, ge=0, le=5)
+    timeout_s: FiniteFloat = Field(1800.0, gt=0)
+    visits: int = Field(1, ge=1, le=8)
 
     def edit(self, draft: Draft) -> list[Operation]:
         """See `Operation.edit`."""
@@ -196,7 +210,7 @@ class AddNode(Operation):
 
     def __str__(self) -> str:
         """In words."""
-        where = f" after {self.after.source}.{self.after.outcome or 'begin'}" if self.after else ""
+        where = f" after {_way(self.after.source, self.after.outcome)}" if self.after else ""
         routes = ", ".join(f"{outcome} to {target}" for outcome, target in self.routes.items())
         return f"add {self.kind} node {self.name!r}{where} ({routes})"
 
@@ -232,7 +246,9 @@ class SetParam(Operation):
     op: Literal["set_param"] = "set_param"
     node: str = Field("", max_length=32, description="Empty: a limit of the run.")
     name: NodeParam | SettingName
-    value: int | float | str | None = Field(description="None takes a limit of the run back to what the run was given.")
+    value: (
+        Annotated[int, Field(ge=-1_000_000, le=1_000_000)] | FiniteFloat | Annotated[str, Field(max_length=40)] | None
+    ) = Field(description="None takes a node's back to the default, a limit of the run to what the run was given.")
 
     def edit(self, draft: Draft) -> list[Operation]:
         """See `Operation.edit`."""
@@ -246,6 +262,7 @@ class SetParam(Operation):
             held.pop(self.name, None)
         else:
             held[self.name] = self.value
+        (NodeSpec if self.node else Settings).model_validate(held)
         return [SetParam(node=self.node, name=self.name, value=old)]
 
     def __str__(self) -> str:
@@ -290,6 +307,10 @@ def _with_section(
     system = own if part == "system" else [item for item in sections.items() if item[0][0] == "system"]
     request = own if part == "request" else [item for item in sections.items() if item[0][0] == "request"]
     return dict([*system, *request])
+
+
+def _way(source: str, outcome: str) -> str:
+    return "the start" if source == START else f"{source}.{outcome}"
 
 
 def _ways(draft: Draft) -> str:

@@ -20,7 +20,8 @@ class Patch(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     why: str = Field("", max_length=1000, description="Which failures it answers, and how.")
-    ops: tuple[AnyOperation, ...] = Field(min_length=1, max_length=64)
+    ops: tuple[AnyOperation, ...] = Field(min_length=1, max_length=512)
+    """An inverse may have many: one for each edge that led to a dropped node."""
 
     def apply(self, blueprint: Blueprint) -> Blueprint:
         """The blueprint with all operations done.
@@ -39,7 +40,7 @@ class Patch(BaseModel):
         Raises:
             PatchError: It cannot be applied there.
         """
-        return Patch(why=f"take back: {self.why}"[:1000], ops=tuple(self._apply(blueprint)[1]))  # type: ignore[arg-type]  # each is one of AnyOperation
+        return Patch(why=f"take back: {self.why}"[:1000], ops=tuple(self._apply(blueprint)[1]))
 
     def __str__(self) -> str:
         """The operations in words."""
@@ -66,8 +67,9 @@ class Patch(BaseModel):
         for number, operation in enumerate(self.ops, 1):
             try:
                 back.append(operation.edit(draft))
-            except EigenGraphError as error:
-                raise PatchError(f"operation {number} ({operation.op}): {error}") from error
+            except (EigenGraphError, ValidationError) as error:
+                words = said(error) if isinstance(error, ValidationError) else error
+                raise PatchError(f"operation {number} ({operation.op}): {words}") from error
         try:
             changed = draft.done()
         except ValidationError as error:
