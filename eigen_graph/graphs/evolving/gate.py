@@ -27,10 +27,12 @@ class Tolerances(_Frozen):
     defects: float = Field(0.02, ge=0, description="Rise of the share of accepted dialogues with defects, in points.")
     kill_rate: float = Field(0.02, ge=0, description="Fall of the mean kill rate, in points.")
     mutants: float = Field(0.1, ge=0, description="Fall of the mutants a checker is tried on, relative.")
-    difficulty: float = Field(0.1, ge=0, description="Fall of the work and of the share of harder tasks, relative.")
+    difficulty: float = Field(
+        0.1, ge=0, description="Fall of the work of tasks and of their planned difficulty, relative."
+    )
     coverage: float = Field(0.1, ge=0, description="Fall of the number of (clause, tool) pairs exercised, relative.")
     diversity: float = Field(0.05, ge=0, description="Fall of the share that repeats no earlier dialogue, in points.")
-    acceptance: float = Field(0.03, ge=0, description="Fall of the share of tasks accepted, in points.")
+    acceptance: float = Field(0.05, ge=0, description="Fall of the share of tasks accepted, in points.")
 
 
 class GateSettings(_Frozen):
