@@ -22,6 +22,7 @@ from typing_extensions import TypedDict
 
 from eigen_graph.core import STOP, STOP_MARKERS, Actor, Cue, Domain, Message, Task, Termination
 from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.prefix import turn_after
 from eigen_graph.graphs.views import message_of
 from eigen_graph.models import ContextLengthError, ReplyError, RequestError, Role, Scene
 
@@ -37,6 +38,8 @@ class DialogueRequest(TypedDict, total=False):
     """A task, as JSON."""
     attempt: int
     """Counts tries at the same task, so that each is sampled anew."""
+    history: list[dict[str, Any]]
+    """The first messages of an earlier dialogue of this task, to go on from; without them it begins anew."""
 
 
 class DialogueState(DialogueRequest, total=False):
@@ -47,7 +50,7 @@ class DialogueState(DialogueRequest, total=False):
     steps: int
     errors: int
     usage: dict[str, int]
-    """Tokens so far: user_in, user_out, agent_in, agent_out."""
+    """Tokens so far: user_in, user_out, agent_in, agent_out. Those of a history were spent on another dialogue."""
     began: float
     world: str
     """Names what the last turn left in `Context.worlds`."""
@@ -57,14 +60,19 @@ class DialogueState(DialogueRequest, total=False):
     user_system: str
 
 
-async def begin(state: DialogueState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Write both sides' instructions; the agent greets."""
+async def begin(state: DialogueState, runtime: Runtime[Context]) -> Command[Literal["user", "agent"]]:
+    """Write both sides' instructions; the agent greets, or the history stands and whoever's turn it is goes on.
+
+    Raises:
+        EigenGraphError: The history ends amid a turn, or with the dialogue's end.
+    """
     context = context_of(runtime)
     domain, task = context.resolved_domain, Task.from_json(state["task"])
-    return {
-        "messages": [Message(role="assistant", content=GREETING).to_json()],
-        "steps": 0,
-        "errors": 0,
+    messages = state.get("history") or [Message(role="assistant", content=GREETING).to_json()]
+    update = {
+        "messages": messages,
+        "steps": len(messages) - 1,
+        "errors": sum(bool(data.get("error")) for data in messages),
         "usage": {},
         "began": time.time(),
         "agent_system": context.prompt("agent").part("system", policy=domain.policy.text, now=domain.now),
@@ -72,6 +80,7 @@ async def begin(state: DialogueState, runtime: Runtime[Context]) -> dict[str, An
             "system", scenario=str(task.user_scenario), stop=STOP, tools_rule=_tools_rule(domain)
         ),
     }
+    return Command(goto="user" if turn_after(messages) == "user" else "agent", update=update)
 
 
 async def user(state: DialogueState, runtime: Runtime[Context]) -> Command[Literal["agent", "close"]]:
@@ -85,7 +94,7 @@ async def agent(state: DialogueState, runtime: Runtime[Context]) -> Command[Lite
 
 
 async def close(state: DialogueState) -> dict[str, Any]:
-    """Put the trajectory together."""
+    """Put the trajectory together; its usage and seconds are those of what was played here, a history left out."""
     trajectory = {
         **state["trajectory"],
         "messages": state["messages"],
@@ -194,5 +203,4 @@ _graph.add_node(user)
 _graph.add_node(agent)
 _graph.add_node(close)
 _graph.add_edge(START, "begin")
-_graph.add_edge("begin", "user")
 dialogue = _graph.compile(name="dialogue")

@@ -22,8 +22,10 @@ from eigen_graph.core import Task, Trajectory
 from eigen_graph.graphs.checker import checker
 from eigen_graph.graphs.context import Context, context_of
 from eigen_graph.graphs.dialogue import dialogue
+from eigen_graph.graphs.prefix import before_fault
 from eigen_graph.graphs.reviewer import reviewer
 from eigen_graph.graphs.scenario import scenario
+from eigen_graph.graphs.verifier import verifier
 from eigen_graph.graphs.workflow import DEFAULT, REJECT, START, Kind, NodeSpec, WorkflowSpec
 from eigen_graph.models import InfrastructureError
 
@@ -51,8 +53,11 @@ class Instance(Order, total=False):
     """The kind of the last node."""
     problem: str
     task: dict[str, Any]
+    verification: dict[str, Any]
     checker: dict[str, Any]
     kill_rate: float
+    plays: int
+    """How often a dialogue was played, from its start or from a repair."""
     trajectory: dict[str, Any]
     agent_system: str
     user_system: str
@@ -83,6 +88,17 @@ async def write(state: Instance, runtime: Runtime[Context], node: NodeSpec, visi
     return {**found, "blame": "task", "reason": done["reason"]}
 
 
+async def verify(state: Instance, runtime: Runtime[Context], node: NodeSpec, visit: int) -> dict[str, Any]:
+    """Verifier: whether the task is worth a dialogue, or what its writer is to mend."""
+    request: Any = {key: state.get(key) for key in ("task", "plan") if key in state}
+    done = await verifier.ainvoke(request | {"attempt": visit, "prompt": node.prompt}, context=runtime.context)
+    found = {"outcome": done["outcome"], "verification": done["verification"]}
+    if done["outcome"] == "sound":
+        return found
+    reason = done["verification"]["reason"]
+    return {**found, "blame": "task", "reason": reason, "problem": reason, "evidence": []}
+
+
 async def prove(state: Instance, runtime: Runtime[Context], _node: NodeSpec, _visit: int) -> dict[str, Any]:
     """Checker: built and proven, or what its proof found wrong with the task."""
     done = await checker.ainvoke({"task": state["task"], "seed": state.get("seed", 0)}, context=runtime.context)
@@ -93,11 +109,24 @@ async def prove(state: Instance, runtime: Runtime[Context], _node: NodeSpec, _vi
     return {**found, "blame": "task", "reason": done["reason"], "problem": done["reason"]}
 
 
-async def talk(state: Instance, runtime: Runtime[Context], _node: NodeSpec, visit: int) -> dict[str, Any]:
-    """Dialogue: played once; an earlier one of the same task is kept as an attempt."""
-    done = await dialogue.ainvoke({"task": state["task"], "attempt": visit}, context=runtime.context)
+async def talk(state: Instance, runtime: Runtime[Context], _node: NodeSpec, _visit: int) -> dict[str, Any]:
+    """Dialogue: played from the start."""
+    request: Any = {"task": state["task"], "attempt": state.get("plays", 0)}
+    return _played(state, await dialogue.ainvoke(request, context=runtime.context))
+
+
+async def mend(state: Instance, runtime: Runtime[Context], _node: NodeSpec, _visit: int) -> dict[str, Any]:
+    """Repair: the dialogue is kept up to its first fault, and played on from there."""
+    kept = before_fault(state["trajectory"]["messages"], state.get("evidence") or ())
+    request: Any = {"task": state["task"], "attempt": state.get("plays", 0), "history": kept}
+    return _played(state, await dialogue.ainvoke(request, context=runtime.context))
+
+
+def _played(state: Instance, done: Mapping[str, Any]) -> dict[str, Any]:
+    """What a play leaves; an earlier one is kept as an attempt, and all are counted, so that each is sampled anew."""
     found = {key: done[key] for key in ("trajectory", "agent_system", "user_system")}
-    return {"outcome": "finished", **found, "attempts": [_attempt(state)] if "trajectory" in state else []}
+    earlier = [_attempt(state)] if "trajectory" in state else []
+    return {"outcome": "finished", **found, "plays": state.get("plays", 0) + 1, "attempts": earlier}
 
 
 async def judge(state: Instance, runtime: Runtime[Context], _node: NodeSpec, _visit: int) -> dict[str, Any]:
@@ -131,7 +160,15 @@ async def read(state: Instance, runtime: Runtime[Context], node: NodeSpec, visit
     }
 
 
-KINDS: Mapping[Kind, Node] = {"scenario": write, "checker": prove, "dialogue": talk, "judge": judge, "reviewer": read}
+KINDS: Mapping[Kind, Node] = {
+    "scenario": write,
+    "verifier": verify,
+    "checker": prove,
+    "dialogue": talk,
+    "repair": mend,
+    "judge": judge,
+    "reviewer": read,
+}
 
 
 async def accept(state: Instance) -> dict[str, Any]:

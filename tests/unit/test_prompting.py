@@ -7,7 +7,7 @@ import pytest
 from eigen_graph.core import EigenGraphError, UnknownNameError
 from eigen_graph.graphs.prompting import Prompt, bundled
 
-NAMES = ("agent", "planner", "reviewer", "user", "writer")
+NAMES = ("agent", "planner", "reviewer", "user", "verifier", "writer")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -47,5 +47,5 @@ def test_a_missing_value_is_named() -> None:
 
 
 def test_an_unknown_prompt_lists_the_known() -> None:
-    with pytest.raises(UnknownNameError, match="agent, planner, reviewer, user, writer"):
+    with pytest.raises(UnknownNameError, match=r"agent, planner, .*reviewer, user, verifier, writer"):
         bundled("poet")

@@ -12,9 +12,10 @@ from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 from pydantic import PrivateAttr
 from syrupy.assertion import SnapshotAssertion
+from workflows import gated
 
 from eigen_graph.domains import load_domain
-from eigen_graph.graphs import Context, pipeline, planner
+from eigen_graph.graphs import Context, pipeline_for, planner
 from eigen_graph.models import ScriptedChat
 
 
@@ -39,10 +40,10 @@ def shown(messages: list[BaseMessage]) -> str:
 @pytest.mark.parametrize("name", ["hotel", "broadband"])
 async def test_what_each_role_is_given(name: str, snapshot: SnapshotAssertion) -> None:
     recorder = Recorder(domains={name: load_domain(name)})
-    context = Context(domain=name, model=recorder)
+    context = Context(domain=name, model=recorder, workflow=gated())
     planned = await planner.ainvoke({"count": 2, "seed": 1}, context=context)
-    done = await pipeline.ainvoke({"id": "t", "seed": 1, "plan": planned["plans"][0]}, context=context)
+    done = await pipeline_for(gated()).ainvoke({"id": "t", "seed": 1, "plan": planned["plans"][0]}, context=context)
     assert done["fate"] == "accepted"
-    for role in ("planner", "writer", "user", "agent", "reviewer"):
+    for role in ("planner", "writer", "verifier", "user", "agent", "reviewer"):
         conversation = recorder._seen[role][-1 if role in {"user", "agent"} else 0]
         assert shown(conversation) == snapshot(name=role)

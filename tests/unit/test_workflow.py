@@ -6,19 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from workflows import gated, rewired
 
 from eigen_graph.graphs.pipeline import pipeline_for
-from eigen_graph.graphs.workflow import ACCEPT, DEFAULT, OUTCOMES, REJECT, START, Edge, NodeSpec, WorkflowSpec
-
-
-def rewired(*changes: tuple[str, str, str], nodes: dict[str, NodeSpec] | None = None) -> dict[str, object]:
-    """The default with edges (source, outcome) sent elsewhere or added."""
-    edges = {(edge.source, edge.outcome): edge.target for edge in DEFAULT.edges}
-    edges |= {(source, outcome): target for source, outcome, target in changes}
-    return {
-        "nodes": nodes or DEFAULT.nodes,
-        "edges": [Edge(source=source, outcome=outcome, target=target) for (source, outcome), target in edges.items()],
-    }
+from eigen_graph.graphs.workflow import ACCEPT, DEFAULT, OUTCOMES, REJECT, START, NodeSpec, WorkflowSpec
 
 
 @pytest.mark.parametrize(
@@ -109,23 +100,6 @@ def reachable(spec: WorkflowSpec, start: str, *, without: str) -> set[str]:
             seen.add(name)
             waiting += spec.targets(name).values() if name in spec.nodes else []
     return seen
-
-
-def gated() -> WorkflowSpec:
-    """The default with a verifier before the checker, and repairs that go on from before the fault."""
-    nodes = {
-        **DEFAULT.nodes,
-        "verifier": NodeSpec(kind="verifier", visits=2),
-        "repair": NodeSpec(kind="repair", visits=1),
-    }
-    changes = [
-        ("scenario", "written", "verifier"),
-        ("verifier", "sound", "checker"),
-        ("verifier", "flawed", "scenario"),
-        ("reviewer", "repair", "repair"),
-        ("repair", "finished", "judge"),
-    ]
-    return WorkflowSpec.model_validate(rewired(*changes, nodes=nodes))
 
 
 def test_a_repair_needs_a_judged_dialogue_and_is_judged_again() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eigen_graph.core import Beat, Case
+from eigen_graph.models.scripted.course import course
 from eigen_graph.models.scripted.faults import Fault
 from eigen_graph.models.scripted.part import Line, Part
 
@@ -13,14 +14,13 @@ def play(part: Part) -> Line:
     """The agent's next move: its position is the number of its own messages, broken calls not counted."""
     _, case = part.played()
     fault = part.fault("dialogue")
-    broken = [bool(message.invalid_tool_calls) for message in part.own]
-    position = len(broken) - sum(broken)
-    moves = moves_of(case, fault)
-    if position >= len(moves):
+    own = [message for message in part.own if not message.invalid_tool_calls]
+    moves = course(own, moves_of(case, None), moves_of(case, fault))
+    if len(own) >= len(moves):
         return Line(_CLOSING)
-    beat = moves[position]
-    slipped = fault is not None and fault.kind == "malformed_call" and case.beats[fault.at] is beat
-    return Line(beat.text, call=beat.call, broken=slipped and not any(broken))
+    beat = moves[len(own)]
+    slips = fault is not None and fault.kind == "malformed_call" and case.beats[fault.at] is beat
+    return Line(beat.text, call=beat.call, broken=slips and len(own) == len(part.own))
 
 
 def moves_of(case: Case, fault: Fault | None) -> list[Beat]:

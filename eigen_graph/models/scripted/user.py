@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eigen_graph.core import STOP, Beat, Case
+from eigen_graph.models.scripted.course import course
 from eigen_graph.models.scripted.faults import Fault
 from eigen_graph.models.scripted.part import Line, Part
 
@@ -12,7 +13,7 @@ _GOODBYE = f"Goodbye. {STOP}"
 def play(part: Part) -> Line:
     """The user's next move; with none left, the end."""
     _, case = part.played()
-    moves = moves_of(case, part.fault("dialogue"))
+    moves = course(part.own, moves_of(case, None), moves_of(case, part.fault("dialogue")))
     position = len(part.own)
     if position >= len(moves):
         return Line(_GOODBYE)
