@@ -52,7 +52,7 @@ def prove(
         EigenGraphError: The domain is not the one that the checker was made for, or the sandbox does not start.
     """
     bench = checker.bench(domain)
-    rng = random.Random(f"proof/{seed}/{checker.task.id}")
+    rng = random.Random(f"proof/{seed}")
     try:
         solution = gold_trajectory(bench)
     except Exception as error:  # noqa: BLE001  # the task's initial state was written by a model

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import json
 from functools import partial
 from typing import Any, Literal
 
@@ -50,23 +52,31 @@ async def prove(state: CheckerState, runtime: Runtime[Context]) -> dict[str, Any
     """Hold the checker to its mutants (all must fail) and valid variants (all must pass)."""
     if "checker" not in state:
         return {}
-    context = context_of(runtime)
+    context, seed = context_of(runtime), state.get("seed", 0)
     checker = Checker.from_json(state["checker"])
-    prove_it = partial(
-        prove_checker,
-        checker,
-        context.resolved_domain,
-        seed=state.get("seed", 0),
-        min_kill_rate=context.min_kill_rate,
-    )
-    # A program is judged by a process of its own, which is waited for: not on the event loop.
-    proof = await asyncio.to_thread(prove_it) if "code" in checker.basis else prove_it()
+    name = _content(state["checker"], seed, context.min_kill_rate)
+    proof = context.proofs.get(name)
+    if proof is None:
+        prove_it = partial(
+            prove_checker, checker, context.resolved_domain, seed=seed, min_kill_rate=context.min_kill_rate
+        )
+        # A program is judged by a process of its own, which is waited for: not on the event loop.
+        proof = await asyncio.to_thread(prove_it) if "code" in checker.basis else prove_it()
+        context.proofs.put(name, proof)
     return {
         "checker": checker.model_copy(update={"proof": proof}).to_json(),
         "kill_rate": proof.kill_rate,
         "outcome": "proven" if proof.sound else "unproven",
         "reason": proof.reason,
     }
+
+
+def _content(checker: dict[str, Any], seed: int, min_kill_rate: float) -> str:
+    """All that a proof depends on. Two arms of a trial often write the same task under another name."""
+    task = {name: value for name, value in checker["task"].items() if name != "id"}
+    tags = {name: value for name, value in (task.get("eigen") or {}).items() if name not in {"plan", "generation"}}
+    text = json.dumps([{**checker, "task": {**task, "eigen": tags}}, seed, min_kill_rate], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 _graph = StateGraph(CheckerState, context_schema=Context, input_schema=CheckerRequest)

@@ -14,6 +14,7 @@ from eigen_graph.core import Domain, EigenGraphError
 from eigen_graph.domains import absolute_reference, load_domain
 from eigen_graph.graphs.plan_rules import PlanRule
 from eigen_graph.graphs.prompting import Prompt, bundled
+from eigen_graph.graphs.proofs import Proofs
 from eigen_graph.graphs.workflow import DEFAULT, WorkflowSpec
 from eigen_graph.graphs.worlds import Worlds
 from eigen_graph.models import Budget, Cast, Role
@@ -75,6 +76,7 @@ class Context(BaseModel):
     _ledger: Ledger | None = PrivateAttr(None)
     _cast: Cast | None = PrivateAttr(None)
     _worlds: Worlds = PrivateAttr(default_factory=Worlds)
+    _proofs: Proofs = PrivateAttr(default_factory=Proofs)
     _stop: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
     _budget: Budget | None = PrivateAttr(None)
 
@@ -111,6 +113,11 @@ class Context(BaseModel):
     def worlds(self) -> Worlds:
         """The environments of dialogues in progress."""
         return self._worlds
+
+    @property
+    def proofs(self) -> Proofs:
+        """What has been proven."""
+        return self._proofs
 
     @property
     def stop(self) -> asyncio.Event:

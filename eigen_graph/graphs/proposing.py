@@ -34,13 +34,20 @@ async def propose(
         domain=context.resolved_domain,
         costs={name: float(cost.tokens) for name, cost in costs.items()},
     ).model_dump(mode="json")
-    before = ledger.candidates()
+    before, on = ledger.candidates(), {row.number: row.digest for row in ledger.generations()}
     done = await reflector.ainvoke(
         {
             "evidence": evidence,
             "blueprint": blueprint.to_json(),
             "history": [
-                {"round": row.round, "patch": row.patch, "fate": row.fate, "reason": row.reason} for row in before
+                {
+                    "round": row.round,
+                    "on": on[row.parent],
+                    "patch": row.patch,
+                    "fate": row.fate,
+                    "reason": row.reason,
+                }
+                for row in before
             ],
             "tried": [*(row.digest for row in ledger.generations()), *(row.digest for row in before if row.digest)],
             "count": settings.proposals,
