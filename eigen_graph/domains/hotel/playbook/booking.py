@@ -10,6 +10,7 @@ from eigen_graph.domains.hotel.playbook.moves import (
     a_card,
     arrive,
     free_rooms,
+    look_for_room,
     look_for_rooms,
     money,
     one_thing_more,
@@ -162,7 +163,7 @@ def book_any_room(stage: Stage) -> None:
     )
     people = "Just me" if adults == 1 else "Two of us"
     stage.user(f"{people}. Take my {card.label}.", f"{people}, and the {card.label}, please.")
-    look_for_rooms(stage, check_in=first, check_out=last, adults=adults, view=view)
+    look_for_room(stage, room.room_id, check_in=first, check_out=last, adults=adults, view=view)
     total = _book(stage, guest, room, card, first=first, last=last, adults=adults, plan=plan)
     stage.report(
         f"Room {room.room_id} is booked for you from {first} to {last}; I have charged {total} euros.",

@@ -105,6 +105,15 @@ def look_for_rooms(stage: Stage, **arguments: Any) -> None:
     stage.explore("search_rooms", **arguments)
 
 
+def look_for_room(stage: Stage, room_id: str, **arguments: Any) -> None:
+    """The agent searches until a room that it is going to offer has been shown: a search shows the cheapest only."""
+    for search in (arguments, {**arguments, "floor": stage.db["rooms"][room_id].floor}):
+        found = stage.agent_calls("search_rooms", **search)
+        stage.explore("search_rooms", **search)
+        if any(room["room_id"] == room_id for room in found["shown"]):
+            return
+
+
 def who(guest: Guest, booking: Booking | None = None, *more: str) -> str:
     """What the user knows: who they are, their booking, and more."""
     facts = [f"You are {guest.name}. Your e-mail address is {guest.email} and your postcode is {guest.postcode}."]

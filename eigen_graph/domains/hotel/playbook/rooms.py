@@ -13,6 +13,7 @@ from eigen_graph.domains.hotel.playbook.moves import (
     a_card,
     ahead,
     arrive,
+    look_for_room,
     money,
     one_thing_more,
     room_for_more,
@@ -71,8 +72,7 @@ def move_to_sea_view(stage: Stage) -> None:
         booking=booking,
     )
     search = {"check_in": booking.check_in, "check_out": booking.check_out, "adults": booking.adults, "view": view}
-    stage.agent_calls("search_rooms", **search)
-    stage.explore("search_rooms", **search)
+    look_for_room(stage, room_id, **search)
     stage.hide(difference, room_id)
     stage.confirm(
         f"Room {room_id} has a sea view and is free: {money(allowed[room_id])} euros a night at your rate, "
@@ -125,8 +125,7 @@ def move_out_of_broken_room(stage: Stage) -> None:
         booking=booking,
     )
     search = {"check_in": today, "check_out": booking.check_out, "adults": booking.adults, "kind": kind}
-    stage.agent_calls("search_rooms", **search)
-    stage.explore("search_rooms", **search)
+    look_for_room(stage, room_id, **search)
     stage.hide(room_id)
     stage.confirm(
         f"I'm sorry about {trouble}. I can move you to room {room_id}, also a {kind} room, free of charge. Shall I?",
