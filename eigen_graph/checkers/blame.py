@@ -29,7 +29,7 @@ _BROKEN_TOOL = re.compile(r"Error: (?!ToolError|ValidationError)[A-Z]\w*(?:Error
 """What `Environment` makes of an exception that is no refusal."""
 _SENTENCE = re.compile(r"[^.!?\n]+[.!?]*")
 _ASKS = re.compile(r"\?|\b(please|let me know|tell me|could you|can you|would you|i need|shall i)\b", re.IGNORECASE)
-_IS_FAREWELL = re.compile(
+IS_FAREWELL = re.compile(
     r"\b(anything|something) (else|more)\b|\bfurther\b|\bif (you|there)\b|\bhow (can|may) i help\b|\bany other\b"
     r"|\bfeel free\b|\bthank",
     re.IGNORECASE,
@@ -231,7 +231,7 @@ def _by_agent(case: _Case) -> Attribution:
 
 def _still_asks(text: str) -> bool:
     """Whether a message waits for an answer, polite farewells aside."""
-    return any(_ASKS.search(s) and not _IS_FAREWELL.search(s) for s in _SENTENCE.findall(text))
+    return any(_ASKS.search(s) and not IS_FAREWELL.search(s) for s in _SENTENCE.findall(text))
 
 
 def _was_asked(case: _Case, at: int) -> bool:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from eigen_graph.checkers import Checker, Verdict, prove
-from eigen_graph.core import Domain, EigenGraphError, Environment, Task, ToolError, Trajectory
+from eigen_graph.checkers import Checker, Verdict, prove, untrue
+from eigen_graph.core import Domain, EigenGraphError, Task, ToolError, Trajectory
 from eigen_graph.runs.reader import LedgerReader
 from eigen_graph.runs.rows import InstanceRow
 
@@ -46,7 +46,8 @@ def _problems(row: InstanceRow, domain: Domain, *, proofs: bool) -> Iterator[str
         task, checker = Task.from_json(row.task), Checker.from_json(row.checker)
         trajectory = Trajectory.from_json(row.trajectory)
         recorded = None if row.verdict is None else Verdict.model_validate(row.verdict)
-        yield from _replayed(task, trajectory, domain)
+        again = "answers otherwise when it is run again"
+        yield from (f"message {step.at}: {step.call.name} {again}" for step in untrue(task, trajectory, domain))
         verdict = checker.judge(trajectory, domain)
     except (EigenGraphError, ToolError, ValidationError) as error:
         yield f"cannot be judged again: {' '.join(str(error).split())}"
@@ -68,11 +69,3 @@ def _gist(verdict: Verdict) -> str:
     """What a verdict comes to: its words may change from version to version, this must not."""
     marks = {True: "passed", False: "failed", None: "not judged"}
     return f"{verdict.reward:g} ({', '.join(f'{part.name} {marks[part.passed]}' for part in verdict.parts)})"
-
-
-def _replayed(task: Task, trajectory: Trajectory, domain: Domain) -> Iterator[str]:
-    environment = Environment(domain, task)
-    for step in trajectory.calls():
-        again = environment.answer(step.call, step.actor)
-        if step.result is not None and (again.content, again.error) != (step.result.content, step.result.error):
-            yield f"message {step.at}: {step.call.name} answers otherwise when it is run again"
