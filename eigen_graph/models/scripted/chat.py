@@ -25,7 +25,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, Field, InstanceOf, PrivateAttr
 
 from eigen_graph.core import Action, Cue, Domain, EigenGraphError
-from eigen_graph.models.scripted import agent, planner, reviewer, user, verifier, writer
+from eigen_graph.models.scripted import agent, planner, reflector, reviewer, user, verifier, writer
 from eigen_graph.models.scripted.fill import least
 from eigen_graph.models.scripted.part import Line, Part
 from eigen_graph.models.scripted.plans import FaultPlans
@@ -37,6 +37,7 @@ _ROLES: dict[str, Callable[[Part], Line]] = {
     "user": user.play,
     "agent": agent.play,
     "reviewer": reviewer.play,
+    "reflector": reflector.play,
 }
 
 
