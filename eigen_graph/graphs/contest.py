@@ -200,6 +200,8 @@ def _stopped(guarded: Sequence[Guard]) -> str:
 def _screened(name: str, chosen: str | None, ranked: Sequence[str], guarded: Sequence[Guard]) -> str:
     if name == chosen:
         return ""
+    stops = _stopped(guarded)
     if name not in ranked:
-        return "no better than its parent on the same tasks, as far as the screening can tell"
-    return _stopped(guarded) or f"{chosen} was the better one of its round"
+        weak = "no better than its parent on the same tasks, as far as the screening can tell"
+        return f"{weak}; {stops}" if stops else weak
+    return stops or f"{chosen} was the better one of its round"
