@@ -18,6 +18,7 @@ from eigen_graph.graphs.lineage import (
     arms_of,
     blueprint_of,
     candidate_arm,
+    candidate_row,
     generation_arm,
     index_of,
     plans_of,
@@ -57,10 +58,9 @@ class Contest:
         """What its rows are made for."""
         return f"r{self.round}"
 
-    @property
-    def broke(self) -> bool:
+    async def broke(self) -> bool:
         """Whether the trials of the run have cost what they may."""
-        return trials_are_broke(self.settings, self.ledger)
+        return await asyncio.to_thread(trials_are_broke, self.settings, self.ledger)
 
     async def screening(self, names: Sequence[str], below: int) -> str | None:
         """Let every candidate work what its parent has worked last; the one that is to be confirmed, if any.
@@ -69,20 +69,21 @@ class Contest:
             names: The candidates.
             below: Task index at which fresh seeds begin.
         """
-        candidates = {row.name: row for row in self.ledger.candidates(self.round) if row.name in names}
+        rows = await asyncio.to_thread(self.ledger.candidates, self.round)
+        candidates = {row.name: row for row in rows if row.name in names}
         theirs = [row for row in await worked(self.ledger, arms_of(self.parent), below=below) if row.fate != "dropped"]
         seeds = theirs[-self.settings.gate.screen_size :]
         plans = await plans_of(self.ledger, seeds)
         found: dict[str, tuple[Comparison, list[Guard]]] = {}
         for name, candidate in candidates.items():
-            if self.broke:
+            if await self.broke():
                 await self._put(candidate, fate="unfinished", reason="the budget of the trials was spent")
                 continue
             same = f"{len(plans)} tasks of generation {self.parent.number}"
             self.tell({"phase": f"round {self.round}: {name} works {same}"})
             await self._work(candidate_arm(candidate, self.context, self.trial), plans)
-            rows = await worked(self.ledger, [name])
-            mine, other = await self._outcomes(seeds, (blueprint_of(candidate), rows))
+            done = await worked(self.ledger, [name])
+            mine, other = await self._outcomes(seeds, (blueprint_of(candidate), done))
             gate = self.settings.gate
             found[name] = compare(mine, other, gate, seed=self.seed), guards(mine, other, gate, seed=self.seed)
         ranked = screen({name: comparison for name, (comparison, _) in found.items()}, self.settings.gate)
@@ -110,7 +111,7 @@ class Contest:
             The ruling, and how many plans were made.
         """
         gate = self.settings.gate
-        candidate = next(row for row in self.ledger.candidates(self.round) if row.name == name)
+        candidate = await candidate_row(self.ledger, name)
         done, size = (gate.looks[number - 1] if number else 0), gate.looks[number]
         both = f"{name} and generation {self.parent.number}"
         self.tell({"phase": f"round {self.round}: {both} work {size - done} fresh tasks"})
@@ -120,7 +121,7 @@ class Contest:
         made_plans = await planned(incumbent, self.ledger, first=first_plan, count=count, seed=self.seed)
         work = spread(indexes, made_plans)
         await self._work(incumbent, work)
-        if (champion := self._other_champion()) is not None:
+        if (champion := await self._other_champion()) is not None:
             await self._work(generation_arm(champion, self.context, self.trial), work)
         await self._work(candidate_arm(candidate, self.context, self.trial), work)
         comparison, guarded = await self._compared(candidate, fresh)
@@ -134,10 +135,10 @@ class Contest:
 
     async def duel(self, name: str, fresh: int) -> bool:
         """Whether a candidate of another lineage also beats the champion, on the fresh seeds of its confirmation."""
-        champion = self._other_champion()
+        champion = await self._other_champion()
         if champion is None:
             return True
-        candidate = next(row for row in self.ledger.candidates(self.round) if row.name == name)
+        candidate = await candidate_row(self.ledger, name)
         theirs, rows = await worked(self.ledger, [f"g{champion.number}"]), await worked(self.ledger, [name])
         fresh_rows = [row for row in rows if row.index >= fresh]
         mine, other = await self._outcomes(theirs, (blueprint_of(candidate), fresh_rows), of=blueprint_of(champion))
@@ -149,8 +150,8 @@ class Contest:
         ids = await asyncio.to_thread(self.ledger.finished_ids, arm=arm, trial=None)
         return sorted(name for name in ids if index_of(name) >= fresh)
 
-    def _other_champion(self) -> GenerationRow | None:
-        champion = self.ledger.champion()
+    async def _other_champion(self) -> GenerationRow | None:
+        champion = await asyncio.to_thread(self.ledger.champion)
         return None if champion is None or champion.number == self.parent.number else champion
 
     async def _compared(self, candidate: CandidateRow, fresh: int) -> tuple[Comparison, list[Guard]]:

@@ -42,7 +42,7 @@ from eigen_graph.graphs.orchestrator import begin as begin_production
 from eigen_graph.graphs.proposing import propose
 from eigen_graph.graphs.ruling import accept, turn_down
 from eigen_graph.runs import Ledger
-from eigen_graph.runs.lineage import NoteRow
+from eigen_graph.runs.lineage import NoteRow, RoundRow
 
 
 class EvolutionRequest(RunRequest, total=False):
@@ -87,8 +87,9 @@ async def begin(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, A
         await founded(ledger, context)
         await asyncio.to_thread(publish, ledger)
         names = await asyncio.to_thread(ledger.finished_ids, trial=None)
-        plans = [plan.index for plan in ledger.plans(trial=None)]
-        first = max((round_.number for round_ in ledger.rounds()), default=0) + 1
+        plans = await asyncio.to_thread(lambda: [plan.index for plan in ledger.plans(trial=None)])
+        rounds = await asyncio.to_thread(ledger.rounds)
+    first = max((round_.number for round_ in rounds), default=0) + 1
     there = {"tried": 1 + max(map(index_of, names), default=-1)}
     there["planned"] = 1 + max(plans, default=-1)
     last = first + settings.rounds - 1
@@ -101,7 +102,7 @@ async def pilot(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, A
     async with opened(state, context) as ledger:
         champion = await founded(ledger, context)
         arm = generation_arm(champion, context)
-        ids = [ledger.finished_ids(arm=name, trial=None) for name in arms_of(champion)]
+        ids = [await asyncio.to_thread(ledger.finished_ids, arm=name, trial=None) for name in arms_of(champion)]
         wanted = settings.pilot - sum(index_of(name) < state["tried"] for name in set().union(*ids))
         if wanted <= 0:
             return {}
@@ -117,16 +118,17 @@ async def reflect(state: EvolutionState, runtime: Runtime[Context]) -> Command[L
     """Have the failures of a living generation answered by patches; without a usable one the round is over."""
     context, settings, number = context_of(runtime), settings_of(state), state["round"]
     async with opened(state, context) as ledger:
-        if why := _over(state, settings, ledger):
+        if why := await asyncio.to_thread(_over, state, settings, ledger):
             return Command(goto="settle", update={"finished": why})
-        if number not in {round_.number for round_ in ledger.rounds()}:
-            generations = ledger.generations()
+        if number not in {round_.number for round_ in await asyncio.to_thread(ledger.rounds)}:
+            generations = await asyncio.to_thread(ledger.generations)
             parent = sample_parent(generations, random.Random(f"{state['seed']}/round-{number}"))
             runtime.stream_writer({"phase": f"round {number}: reflecting on generation {parent.number}"})
             await propose(number, parent, ledger, context, settings)
-        parent_number = next(round_.parent for round_ in ledger.rounds() if round_.number == number)
-        names = [row.name for row in ledger.candidates(number) if row.fate not in {"refused", "unfinished"}]
-    update = {"parent": parent_number, "names": names, "ruling": "", "chosen": ""}
+        round_ = await _round(number, ledger)
+        candidates = await asyncio.to_thread(ledger.candidates, number)
+    names = [row.name for row in candidates if row.fate not in {"refused", "unfinished"}]
+    update = {"parent": round_.parent, "names": names, "ruling": "", "chosen": ""}
     if not names:
         return Command(goto="decide", update=update)
     if not settings.gated:
@@ -139,7 +141,7 @@ async def reflect(state: EvolutionState, runtime: Runtime[Context]) -> Command[L
 async def screen(state: EvolutionState, runtime: Runtime[Context]) -> Command[Literal["confirm", "decide"]]:
     """Candidates work their parent's seeds."""
     async with opened(state, context_of(runtime)) as ledger:
-        chosen = await _contest(state, runtime, ledger).screening(state["names"], below=state["tried"])
+        chosen = await (await _contest(state, runtime, ledger)).screening(state["names"], below=state["tried"])
     if chosen is None:
         return Command(goto="decide")
     return Command(goto="confirm", update={"chosen": chosen, "fresh": state["tried"], "look": 0})
@@ -149,8 +151,8 @@ async def confirm(state: EvolutionState, runtime: Runtime[Context]) -> Command[L
     """One look at the chosen candidate and its parent on fresh seeds."""
     settings = settings_of(state)
     async with opened(state, context_of(runtime)) as ledger:
-        contest = _contest(state, runtime, ledger)
-        if contest.broke:
+        contest = await _contest(state, runtime, ledger)
+        if await contest.broke():
             return Command(goto="decide", update={"ruling": "unfinished"})
         ruling, plans = await contest.confirmation(
             state["chosen"],
@@ -172,7 +174,7 @@ async def decide(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, 
     """End the round: the winner's fresh work enters the data set, and a confirmed candidate is a generation."""
     number, name = state["round"], state["chosen"]
     async with opened(state, context_of(runtime)) as ledger:
-        contest = _contest(state, runtime, ledger)
+        contest = await _contest(state, runtime, ledger)
         accepted = bool(name) and state["ruling"] in {"confirmed", "ungated"}
         if not name:
             ended = "no candidate was better" if state["names"] else "the reflector proposed nothing that can be used"
@@ -180,7 +182,7 @@ async def decide(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, 
             ended = await accept(contest, name, fresh=state["fresh"])
         else:
             ended = await turn_down(contest, name, fresh=state["fresh"], unfinished=state["ruling"] == "unfinished")
-        (round_,) = (row for row in ledger.rounds() if row.number == number)
+        round_ = await _round(number, ledger)
         await ledger.put(round_.model_copy(update={"ended": ended}))
         await asyncio.to_thread(publish, ledger)
         counts = await asyncio.to_thread(ledger.counts)
@@ -192,7 +194,7 @@ async def settle(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, 
     """Evolution is over: say so, and leave the rest to production."""
     async with opened(state, context_of(runtime)) as ledger:
         champion = await founded(ledger, context_of(runtime))
-        notes = ledger.notes()
+        notes = await asyncio.to_thread(ledger.notes)
         data = {"round": state["round"], "why": state["finished"], "generation": champion.number}
         if not notes or (notes[-1].kind, notes[-1].data) != ("ended", data):
             now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -214,14 +216,18 @@ def settings_of(state: EvolutionState) -> EvolutionSettings:
         raise EigenGraphError(f"evolution's settings: {said(error)}") from error
 
 
-def _contest(state: EvolutionState, runtime: Runtime[Context], ledger: Ledger) -> Contest:
+async def _round(number: int, ledger: Ledger) -> RoundRow:
+    return next(row for row in await asyncio.to_thread(ledger.rounds) if row.number == number)
+
+
+async def _contest(state: EvolutionState, runtime: Runtime[Context], ledger: Ledger) -> Contest:
     return Contest(
         ledger=ledger,
         context=context_of(runtime),
         settings=settings_of(state),
         seed=state["seed"],
         round=state["round"],
-        parent=ledger.generation(state["parent"]),
+        parent=await asyncio.to_thread(ledger.generation, state["parent"]),
         tell=runtime.stream_writer,
     )
 

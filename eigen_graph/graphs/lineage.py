@@ -18,7 +18,7 @@ GENERATIONS, WORKFLOW = "generations", "workflow"
 
 async def founded(ledger: Ledger, context: Context) -> GenerationRow:
     """The champion; a run that has none begins its lineage with what it was given."""
-    champion = ledger.champion()
+    champion = await asyncio.to_thread(ledger.champion)
     if champion is None:
         blueprint = Blueprint.of(context)
         champion = GenerationRow(
@@ -48,9 +48,9 @@ def candidate_arm(row: CandidateRow, context: Context, trial: str) -> Arm:
     return Arm(row.name, row.parent, blueprint_of(row).on(context), trial)
 
 
-def candidate(ledger: LedgerReader, name: str) -> CandidateRow:
+async def candidate_row(ledger: LedgerReader, name: str) -> CandidateRow:
     """A candidate by name."""
-    return next(row for row in ledger.candidates() if row.name == name)
+    return next(row for row in await asyncio.to_thread(ledger.candidates) if row.name == name)
 
 
 async def worked(ledger: Ledger, arms: Collection[str], *, below: int | None = None) -> list[InstanceRow]:

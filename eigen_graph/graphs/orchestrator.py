@@ -111,7 +111,9 @@ async def plan(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Plans for the coming batch; targets that accepted dialogues have not covered come first."""
     first, wanted = state["planned"], min(state["plans"], state["batch"])
     async with opened(state, context_of(runtime)) as ledger:
-        await planned(_arm(state, context_of(runtime), ledger), ledger, first=first, count=wanted, seed=state["seed"])
+        await planned(
+            await _arm(state, context_of(runtime), ledger), ledger, first=first, count=wanted, seed=state["seed"]
+        )
     return {"first_plan": first, "planned": first + wanted}
 
 
@@ -125,7 +127,7 @@ async def batch(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
     """
     context, end = context_of(runtime), state["tried"] + state["batch"]
     async with opened(state, context) as ledger:
-        arm, first = _arm(state, context, ledger), state["first_plan"]
+        arm, first = await _arm(state, context, ledger), state["first_plan"]
         plans = await planned(arm, ledger, first=first, count=state["planned"] - first, seed=state["seed"])
         work = spread(range(state["tried"], end), plans)
         await made(arm, ledger, work, seed=state["seed"], tell=runtime.stream_writer)
@@ -133,9 +135,9 @@ async def batch(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
     return {"tried": end, "accepted": counts.accepted}
 
 
-def _arm(state: RunState, context: Context, ledger: Ledger) -> Arm:
+async def _arm(state: RunState, context: Context, ledger: Ledger) -> Arm:
     """Who makes the data set: the generation that evolution or a rollback crowned, if any."""
-    champion = ledger.champion()
+    champion = await asyncio.to_thread(ledger.champion)
     if champion is None:
         return Arm(f"g{state['generation']}", state["generation"], context)
     return Arm(f"g{champion.number}", champion.number, Blueprint.from_json(champion.blueprint).on(context))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import operator
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
@@ -157,6 +157,7 @@ async def read(state: Instance, runtime: Runtime[Context], node: NodeSpec, visit
         "blame": None if blame == "none" else blame,
         "reason": found["reason"],
         "evidence": found["evidence"],
+        **({"problem": found["reason"]} if blame == "task" else {}),
     }
 
 
@@ -207,7 +208,8 @@ def _compiled(spec_json: str, standalone: bool) -> CompiledStateGraph[Instance, 
     spec = WorkflowSpec.model_validate_json(spec_json)
     graph = StateGraph(Instance, context_schema=Context, input_schema=Order)
     for name, node in spec.nodes.items():
-        graph.add_node(name, _guarded(name, node), metadata={"kind": node.kind, "workflow": spec.digest})
+        kin = [other for other, one in spec.nodes.items() if one.kind == node.kind]
+        graph.add_node(name, _guarded(name, node, kin), metadata={"kind": node.kind, "workflow": spec.digest})
         targets = spec.targets(name)
         ways: dict[Hashable, str] = {_GONE: REJECT, "spent": REJECT}
         ways.update(targets)
@@ -219,14 +221,22 @@ def _compiled(spec_json: str, standalone: bool) -> CompiledStateGraph[Instance, 
     return graph.compile(checkpointer=None if standalone else False, name=f"pipeline-{spec.digest}")
 
 
-def _guarded(name: str, node: NodeSpec) -> Any:
-    """A node with its visits counted, its time bounded, and server failures tried again and then turned into a fate."""
+def _guarded(name: str, node: NodeSpec, kin: Sequence[str]) -> Any:
+    """A node with its visits counted, its time bounded, and server failures tried again and then turned into a fate.
+
+    Args:
+        name: The node's.
+        node: Its spec.
+        kin: All nodes of its kind. They count as one when it comes to which try this is: a second reviewer must be
+            asked anew, not answered with what the first one said.
+    """
     act = KINDS[node.kind]
 
     async def run(state: Instance, runtime: Runtime[Context]) -> dict[str, Any]:
-        visit = state.get("visits", {}).get(name, 0)
+        visits = state.get("visits", {})
+        visit = sum(visits.get(other, 0) for other in kin)
         update: dict[str, Any] = {
-            "visits": {name: visit + 1},
+            "visits": {name: visits.get(name, 0) + 1},
             "stage": node.kind,
             "began": state.get("began", time.time()),
         }

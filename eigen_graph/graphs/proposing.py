@@ -7,8 +7,9 @@ import asyncio
 from eigen_graph.graphs.context import Context
 from eigen_graph.graphs.evolving.evidence import gather
 from eigen_graph.graphs.evolving.settings import EvolutionSettings
-from eigen_graph.graphs.lineage import arms_of, blueprint_of, worked
+from eigen_graph.graphs.lineage import arms_of, blueprint_of, plans_of, worked
 from eigen_graph.graphs.reflector import reflector
+from eigen_graph.graphs.trials import priced
 from eigen_graph.runs import Ledger
 from eigen_graph.runs.lineage import CandidateRow, GenerationRow, RoundRow
 
@@ -27,14 +28,19 @@ async def propose(
     """
     blueprint = blueprint_of(parent)
     rows = await worked(ledger, arms_of(parent))
-    costs = await asyncio.to_thread(ledger.costs, [row.id for row in rows])
+    plans = await plans_of(ledger, rows)
+    costs, unit = await priced([row.id for row in rows], ledger)
     evidence = gather(
         rows,
         blueprint=blueprint,
         domain=context.resolved_domain,
-        costs={name: float(cost.tokens) for name, cost in costs.items()},
-    ).model_dump(mode="json")
-    before, on = ledger.candidates(), {row.number: row.digest for row in ledger.generations()}
+        costs=costs,
+        unit=unit,
+        usage=await asyncio.to_thread(lambda: [use for use in ledger.usage() if use["instance"] in costs]),
+        plans=list(plans.values()),
+    ).to_json()
+    before, generations = await asyncio.to_thread(lambda: (ledger.candidates(), ledger.generations()))
+    on = {row.number: row.digest for row in generations}
     done = await reflector.ainvoke(
         {
             "evidence": evidence,
@@ -49,7 +55,7 @@ async def propose(
                 }
                 for row in before
             ],
-            "tried": [*(row.digest for row in ledger.generations()), *(row.digest for row in before if row.digest)],
+            "tried": [*(row.digest for row in generations), *(row.digest for row in before if row.digest)],
             "count": settings.proposals,
             "tries": settings.tries,
             "round": number,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from eigen_graph.graphs.contest import Contest
 from eigen_graph.graphs.evolving.parents import retired
 from eigen_graph.graphs.evolving.patch import Patch
-from eigen_graph.graphs.lineage import candidate
+from eigen_graph.graphs.lineage import candidate_row
 from eigen_graph.runs.lineage import GenerationRow
 
 
@@ -17,8 +19,8 @@ async def accept(contest: Contest, name: str, *, fresh: int) -> str:
     Returns:
         What happened, in words.
     """
-    ledger, chosen = contest.ledger, candidate(contest.ledger, name)
-    generations = ledger.generations()
+    ledger, chosen = contest.ledger, await candidate_row(contest.ledger, name)
+    generations = await asyncio.to_thread(ledger.generations)
     known = [row for row in generations if row.candidate == name]
     number = known[0].number if known else 1 + max(row.number for row in generations)
     gain = ((chosen.confirm or {}).get("per_cost") or {}).get("gain") or 0.0
@@ -36,9 +38,9 @@ async def accept(contest: Contest, name: str, *, fresh: int) -> str:
     )
     reason = chosen.reason or "kept untested"
     await ledger.put(generation, chosen.model_copy(update={"fate": "accepted", "reason": reason}))
-    retiring = retired(ledger.generations(), contest.settings.lineages)
+    retiring = retired(await asyncio.to_thread(ledger.generations), contest.settings.lineages)
     await ledger.put(*(row.model_copy(update={"live": False, "champion": False}) for row in retiring))
-    champion = number if crowned else ledger.production_generation()
+    champion = number if crowned else await asyncio.to_thread(ledger.production_generation)
     await _adopt(contest, name if crowned else f"g{champion}", fresh, number if champion is None else champion)
     beside = "" if crowned else ", beside the champion"
     return f"{name} is generation {number}{beside}: {Patch.from_json(chosen.patch)}"
@@ -50,7 +52,7 @@ async def turn_down(contest: Contest, name: str, *, fresh: int, unfinished: bool
     Returns:
         What happened, in words.
     """
-    chosen = candidate(contest.ledger, name)
+    chosen = await candidate_row(contest.ledger, name)
     reason = "the budget of the trials was spent" if unfinished else chosen.reason
     fate = "unfinished" if unfinished else "rejected"
     await contest.ledger.put(chosen.model_copy(update={"fate": fate, "reason": reason}))

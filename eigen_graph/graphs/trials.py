@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import product
 from typing import Literal
 
@@ -34,24 +34,30 @@ async def outcomes(
         context: The run's own, unpatched: its reviewer and its limits are what an accepted dialogue is held to.
     """
     known = [[row for row in rows if row.fate != "dropped"] for _, rows in arms]
-    costs = await asyncio.to_thread(ledger.costs, [row.id for rows in known for row in rows])
-    priced = all(cost.usd is not None for cost in costs.values()) and any(cost.usd for cost in costs.values())
-    unit: Unit = "USD" if priced else "tokens"
-    plans = {plan.id: plan.to_json() for plan in ledger.plans(trial=None)}
+    costs, unit = await priced([row.id for rows in known for row in rows], ledger)
+    plans = await asyncio.to_thread(lambda: {plan.id: plan.to_json() for plan in ledger.plans(trial=None)})
     found = []
     for (blueprint, _), rows in zip(arms, known, strict=True):
         own_review = _reviews(blueprint) == _reviews(Blueprint.of(context))
         features = await asyncio.gather(
             *(apart(_features(row, plans.get(row.plan_id, {}), context, reviewed=own_review)) for row in rows)
         )
-        spent = [(costs[row.id].usd or 0.0) if priced else float(costs[row.id].tokens) for row in rows]
         found.append(
             [
-                Outcome(seed=row.index, accepted=row.fate == "accepted", cost=cost, features=seen)
-                for row, cost, seen in zip(rows, spent, features, strict=True)
+                Outcome(seed=row.index, accepted=row.fate == "accepted", cost=costs[row.id], features=seen)
+                for row, seen in zip(rows, features, strict=True)
             ]
         )
     return found, unit
+
+
+async def priced(ids: Collection[str], ledger: Ledger) -> tuple[dict[str, float], Unit]:
+    """What instances cost, in USD where every call of them has a price, else in tokens."""
+    costs = await asyncio.to_thread(ledger.costs, ids)
+    usd = {name: cost.usd for name, cost in costs.items() if cost.usd is not None}
+    if len(usd) == len(costs) and any(usd.values()):
+        return usd, "USD"
+    return {name: float(cost.tokens) for name, cost in costs.items()}, "tokens"
 
 
 def _reviews(blueprint: Blueprint) -> set[str]:

@@ -147,7 +147,7 @@ class Ledger(LedgerReader):
 
     async def recall(self, key: str) -> dict[str, Any] | None:
         """The reply recorded under a key, while its instance is unfinished."""
-        return self._reply(key)
+        return await asyncio.to_thread(self._reply, key)
 
     async def forget(self, instance_ids: Sequence[str]) -> None:
         """Take rows out so that their instances are made again (dropped ones, say); what they cost stays counted.
@@ -174,9 +174,10 @@ class Ledger(LedgerReader):
             LedgerError: There is no such instance, or the ledger could not be written. Nothing was moved.
         """
         job = self._job()
-        job.steps.extend((statement, (self._known(ids), generation)) for statement in schema.ADOPT)
+        known = await asyncio.to_thread(self._known, ids)
+        job.steps.extend((statement, (known, generation)) for statement in schema.ADOPT)
         if instead_of:
-            job.steps.extend(self._shelving(instead_of, trial))
+            job.steps.extend(await asyncio.to_thread(self._shelving, instead_of, trial))
         await self._commit(job)
 
     async def shelve(self, ids: Collection[str], trial: str) -> None:
@@ -188,7 +189,7 @@ class Ledger(LedgerReader):
             LedgerError: There is no such instance or no trial, or the ledger could not be written. Nothing was moved.
         """
         job = self._job()
-        job.steps.extend(self._shelving(ids, trial))
+        job.steps.extend(await asyncio.to_thread(self._shelving, ids, trial))
         await self._commit(job)
 
     async def put(self, *rows: LineageRow) -> None:
@@ -208,7 +209,8 @@ class Ledger(LedgerReader):
             LedgerError: There is none of that number, or the ledger could not be written.
         """
         job = self._job()
-        job.steps.append((schema.PUT_LINEAGE, crown_to_sql(self.generation(number).number)))
+        row = await asyncio.to_thread(self.generation, number)
+        job.steps.append((schema.PUT_LINEAGE, crown_to_sql(row.number)))
         await self._commit(job)
 
     def _shelving(self, ids: Collection[str], trial: str) -> list[tuple[str, tuple[Any, ...]]]:
