@@ -163,7 +163,7 @@ def _proposal(given: Any, blueprint: Blueprint, taken: Collection[str], cast: Ca
     if changed.digest in taken:
         raise PatchError("what comes of it was proposed before, or is an engine that there has been already")
     for role in _told(blueprint, changed):
-        if cast.players[role].plays_cases:
+        if cast.players[role].deterministic:  # a server to which cases are sent may well read its prompt
             raise PatchError(
                 f"the {role} is played by a scripted model, which reads neither prompt nor plan: only the price of its "
                 "calls would change"
@@ -210,7 +210,7 @@ def _prompts(blueprint: Blueprint, cast: Cast) -> dict[str, dict[str, dict[str, 
     shown: dict[str, dict[str, dict[str, str]]] = {}
     for name in dict.fromkeys([*ROLE_OF_PROMPT, *sorted(own)]):
         role = blueprint.role_of(name)
-        if role is None or cast.players[role].plays_cases or (name == "verifier" and "verifier" not in kinds):
+        if role is None or cast.players[role].deterministic or (name == "verifier" and "verifier" not in kinds):
             continue
         for (part, section), text in blueprint.prompt(name).sections.items():
             shown.setdefault(name, {}).setdefault(part, {})[section] = text
