@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from eigen_graph import __version__
-from eigen_graph.cli import domains, running, runs, show, synthesize
+from eigen_graph.cli import domains, evolve, running, runs, show, synthesize
 from eigen_graph.cli.console import complain
 from eigen_graph.core import EigenGraphError
 
@@ -33,6 +33,7 @@ app = typer.Typer(
 for command in (synthesize.synthesize, synthesize.resume, runs.status, show.show, runs.verify, runs.export):
     paragraphs = cleandoc(command.__doc__ or "").split("\n\n")
     app.command(help="\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs))(command)
+app.add_typer(evolve.app, name="evolve")
 app.add_typer(domains.app, name="domains")
 
 

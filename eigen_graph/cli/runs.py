@@ -64,7 +64,7 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
         table.add_row("dropped", f"{counts.dropped} (the model server failed; resume makes the last ones again)")
     table.add_row("kill rate", f"{data['mean_kill_rate']:.3f} on average" if kill_rates else "-")
     table.add_row("coverage", f"{len(coverage) - len(data['uncovered'])} of {len(coverage)} planned clause-tool pairs")
-    table.add_row("spent", f"{spent.calls:,} calls, {data['tokens']:,} tokens, {_money(spent.cost_usd)}")
+    table.add_row("spent", f"{spent.calls:,} calls, {data['tokens']:,} tokens, {money(spent.cost_usd)}")
     for number, reason in enumerate(data["reasons"]):
         table.add_row("" if number else "reasons", escape(reason))
     out.print(table, highlight=False)
@@ -171,5 +171,6 @@ def _listed(counts: dict[str, int]) -> str:
     return f" ({', '.join(f'{name} {count}' for name, count in counts.items())})" if counts else ""
 
 
-def _money(usd: float | None) -> str:
+def money(usd: float | None) -> str:
+    """An amount in USD."""
     return "price unknown" if usd is None else f"${usd:.4f}" if 0 < usd < 1 else f"${usd:,.2f}"

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
 from eigen_graph.cli import evolving
-from eigen_graph.cli.running import follow
-from eigen_graph.core import EigenGraphError
+from eigen_graph.cli.running import follow, found
 from eigen_graph.graphs import Context, RunRequest
+from eigen_graph.graphs.evolving.blueprint import Blueprint
 from eigen_graph.graphs.recording import free_folder
-from eigen_graph.runs import RunFolder
 
 Model = Annotated[
     str,
@@ -43,6 +41,9 @@ BudgetText = Annotated[
         "--budget", metavar="AMOUNT", help="Stop when this is spent: $5, 5usd or 2Mtokens.", show_default=False
     ),
 ]
+Concurrency = Annotated[
+    int | None, typer.Option(min=1, max=1024, metavar="N", help="How many dialogues are in work at once.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON and no progress.")]
 
 
@@ -61,6 +62,14 @@ def synthesize(  # noqa: PLR0917  # one parameter an option is how Typer works
     reviewer_model: Annotated[str | None, _role("reviews the dialogues")] = None,
     reflector_model: Annotated[str | None, _role("proposes changes when a run evolves")] = None,
     base_url: BaseUrl = None,
+    workflow: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Workflow, prompts, plan rules and limits that an evolution came to (RUN/workflow), of any domain.",
+            show_default=False,
+        ),
+    ] = None,
     run_folder: Annotated[
         Path | None,
         typer.Option(
@@ -122,6 +131,8 @@ def synthesize(  # noqa: PLR0917  # one parameter an option is how Typer works
         concurrency=concurrency,
         request_timeout=timeout,
     )
+    if workflow is not None:
+        context = Blueprint.read(workflow).on(context)
     request = RunRequest(count=count, plans=plans, seed=seed)
     if max_tries is not None:
         request["max_tries"] = max_tries
@@ -146,9 +157,7 @@ def synthesize(  # noqa: PLR0917  # one parameter an option is how Typer works
 def resume(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
     base_url: BaseUrl = None,
-    concurrency: Annotated[
-        int | None, typer.Option(min=1, max=1024, metavar="N", help="How many dialogues are in work at once.")
-    ] = None,
+    concurrency: Concurrency = None,
     budget: BudgetText = None,
     as_json: AsJson = False,
 ) -> None:
@@ -156,16 +165,5 @@ def resume(
 
     What is finished is not made again, what was paid for is not paid twice. Models, seed and count are the run's own.
     """
-    info = RunFolder.open(run).info
-    settings = dict(info.settings.get("context") or {})
-    settings |= {"base_url": base_url} if base_url else {}
-    settings |= {"concurrency": concurrency} if concurrency else {}
-    try:
-        context = Context.model_validate(settings)
-    except ValidationError as error:
-        wrong = error.errors()[0]
-        where = ".".join(map(str, wrong["loc"]))
-        raise EigenGraphError(
-            f"{run / 'run.json'} cannot be used: setting {where}: {wrong['msg']}; start a new run"
-        ) from error
-    asyncio.run(follow(run, context, None, budget or info.settings.get("budget"), as_json=as_json))
+    context, before = found(run, base_url, concurrency)
+    asyncio.run(follow(run, context, None, budget or before, as_json=as_json))

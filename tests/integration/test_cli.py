@@ -16,8 +16,9 @@ from eigen_graph.runs import InstanceRow, RunFolder
 
 COMMANDS = [
     (),
-    *((name,) for name in ("synthesize", "resume", "status", "show", "verify", "export", "domains")),
+    *((name,) for name in ("synthesize", "resume", "status", "show", "verify", "export", "evolve", "domains")),
     *(("domains", name) for name in ("list", "show", "check")),
+    *(("evolve", name) for name in ("log", "show", "rollback")),
 ]
 INN = """
 '''An inn, which is the hotel under another name.'''
