@@ -133,6 +133,25 @@ async def test_orchestrator_keeps_a_run_folder(client: LangGraphClient, tmp_path
         assert [row.comparable() for row in ledger.instances()] == rows
 
 
+async def test_evolution_keeps_a_run_folder_and_its_lineage(client: LangGraphClient, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    gate = {"looks": [12, 24], "screen_size": 16, "permutations": 999, "resamples": 199}
+    evolve = {"rounds": 1, "proposals": 1, "pilot": 24, "gate": gate}
+    settings: Any = {"domain": "hotel", "model": "scripted?faults=0.5", "out": str(folder)}
+    phases: list[str] = []
+    async for part in client.runs.stream(
+        None, "evolution", input={"count": 12, "evolve": evolve}, context=settings, stream_mode=["custom", "updates"]
+    ):
+        assert part.event != "error", part.data
+        phases += [part.data["phase"]] if part.event == "custom" and "phase" in part.data else []
+    assert phases[0] == "generation 0 works 24 tasks"
+    assert phases[-1].startswith("evolution ended")
+    with RunFolder.open(folder).reader() as ledger:
+        assert len(ledger.rounds()) == 1
+        assert ledger.candidates()[0].screen is not None
+        assert ledger.counts().accepted >= 12
+
+
 @pytest.mark.parametrize("name", ["planner", "scenario"])
 async def test_other_graphs_run_with_their_defaults(client: LangGraphClient, name: str) -> None:
     done: Any = await client.runs.wait(None, name, input={"count": 3} if name == "planner" else {"seed": 4})
