@@ -10,18 +10,44 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic import ValidationError
 
 from eigen_graph.cli.console import errors, out, print_json
 from eigen_graph.cli.progress import RunProgress
 from eigen_graph.core import EigenGraphError
 from eigen_graph.graphs import Context, EvolutionSettings, Run, RunPausedError, RunRequest
 from eigen_graph.models import Budget, BudgetExceededError, OutageError
-from eigen_graph.runs import LedgerError
+from eigen_graph.runs import LedgerError, RunFolder
 
 
 def is_pause(error: EigenGraphError) -> bool:
     """Whether an error ended a run that can simply be resumed."""
     return isinstance(error, RunPausedError | OutageError | BudgetExceededError)
+
+
+def found(run: Path, base_url: str | None = None, concurrency: int | None = None) -> tuple[Context, str | None]:
+    """The settings of a run that is there, and its budget.
+
+    Args:
+        run: The run folder.
+        base_url: Another server than it was begun with.
+        concurrency: Another number of instances at once.
+
+    Raises:
+        EigenGraphError: There is no run, or its settings cannot be used.
+    """
+    info = RunFolder.open(run).info
+    settings = dict(info.settings.get("context") or {})
+    settings |= {"base_url": base_url} if base_url else {}
+    settings |= {"concurrency": concurrency} if concurrency else {}
+    try:
+        return Context.model_validate(settings), info.settings.get("budget")
+    except ValidationError as error:
+        wrong = error.errors()[0]
+        where = ".".join(map(str, wrong["loc"]))
+        raise EigenGraphError(
+            f"{run / 'run.json'} cannot be used: setting {where}: {wrong['msg']}; start a new run"
+        ) from error
 
 
 async def follow(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Collection
 
 from eigen_graph.graphs.batches import Arm
@@ -88,5 +87,4 @@ def publish(ledger: LedgerReader) -> None:
         folder = root / GENERATIONS / str(row.number)
         blueprint_of(row).write(folder)
         if row.champion:
-            shutil.rmtree(root / WORKFLOW, ignore_errors=True)
             blueprint_of(row).write(root / WORKFLOW)

@@ -110,7 +110,8 @@ class Run:
         """The evolution of a run that is there: the one that was left unfinished, or a new one."""
         notes = self.ledger.notes()
         sessions = [note for note in notes if note.kind == "session"]
-        over = not notes or notes[-1].kind != "session"
+        told = [note.kind for note in notes if note.kind != "rollback"]
+        over = not told or told[-1] != "session"
         if "evolve" in self.request and not any(note.kind == "ended" for note in notes):
             raise EigenGraphError(f"the run's own evolution is not over: eigen-graph resume {self.folder.path}")
         if over:
