@@ -58,9 +58,12 @@ class Contest:
         """What its rows are made for."""
         return f"r{self.round}"
 
-    async def broke(self) -> bool:
-        """Whether the trials of the run have cost what they may."""
-        return await asyncio.to_thread(trials_are_broke, self.settings, self.ledger)
+    async def may_work(self, arm: str, indexes: range) -> bool:
+        """Whether the trials may cost more. What an arm has begun it finishes: so a resumed run decides alike."""
+        if not await asyncio.to_thread(trials_are_broke, self.settings, self.ledger):
+            return True
+        ids = await asyncio.to_thread(self.ledger.finished_ids, arm=arm, trial=None)
+        return any(index_of(name) in indexes for name in ids)
 
     async def screening(self, names: Sequence[str], below: int) -> str | None:
         """Let every candidate work what its parent has worked last; the one that is to be confirmed, if any.
@@ -76,7 +79,7 @@ class Contest:
         plans = await plans_of(self.ledger, seeds)
         found: dict[str, tuple[Comparison, list[Guard]]] = {}
         for name, candidate in candidates.items():
-            if await self.broke():
+            if not await self.may_work(name, range(below)):
                 await self._put(candidate, fate="unfinished", reason="the budget of the trials was spent")
                 continue
             same = f"{len(plans)} tasks of generation {self.parent.number}"

@@ -152,7 +152,8 @@ async def confirm(state: EvolutionState, runtime: Runtime[Context]) -> Command[L
     settings = settings_of(state)
     async with opened(state, context_of(runtime)) as ledger:
         contest = await _contest(state, runtime, ledger)
-        if await contest.broke():
+        done, size = ((0, *settings.gate.looks)[state["look"] + at] for at in (0, 1))
+        if not await contest.may_work(f"g{state['parent']}", range(state["fresh"] + done, state["fresh"] + size)):
             return Command(goto="decide", update={"ruling": "unfinished"})
         ruling, plans = await contest.confirmation(
             state["chosen"],
@@ -177,7 +178,7 @@ async def decide(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, 
         contest = await _contest(state, runtime, ledger)
         accepted = bool(name) and state["ruling"] in {"confirmed", "ungated"}
         if not name:
-            ended = "no candidate was better" if state["names"] else "the reflector proposed nothing that can be used"
+            ended = await asyncio.to_thread(_unchosen, state, ledger)
         elif accepted:
             ended = await accept(contest, name, fresh=state["fresh"])
         else:
@@ -232,13 +233,24 @@ async def _contest(state: EvolutionState, runtime: Runtime[Context], ledger: Led
     )
 
 
+def _unchosen(state: EvolutionState, ledger: Ledger) -> str:
+    """How a round ended in which there was nothing to confirm."""
+    if not state["names"]:
+        return "the reflector proposed nothing that can be used"
+    cut = any(row.fate == "unfinished" for row in ledger.candidates(state["round"]))
+    return f"no candidate was better{' before the budget of the trials was spent' if cut else ''}"
+
+
 def _over(state: EvolutionState, settings: EvolutionSettings, ledger: Ledger) -> str:
     """Why evolution is over; empty when it goes on."""
+    first = state["last_round"] - settings.rounds + 1
+    before = ledger.candidates(state["round"] - 1) if state["round"] > first else []
+    # The winner's fresh work has left the trials: by their sum alone there might be something left again.
+    if trials_are_broke(settings, ledger) or any(row.fate == "unfinished" for row in before):
+        return "the budget of the trials is spent"
     if state["round"] > state["last_round"]:
         return "all rounds are done"
-    if state["idle"] >= settings.patience:
-        return f"no patch was kept in {state['idle']} rounds"
-    return "the budget of the trials is spent" if trials_are_broke(settings, ledger) else ""
+    return f"no patch was kept in {state['idle']} rounds" if state["idle"] >= settings.patience else ""
 
 
 _graph = StateGraph(EvolutionState, context_schema=Context, input_schema=EvolutionRequest)
