@@ -34,6 +34,7 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
     folder = RunFolder.open(run)
     with folder.reader() as ledger:
         counts, spent, coverage = ledger.counts(), ledger.spent(), ledger.coverage()
+        trials, champion = ledger.trial_spent(), ledger.champion()
         kill_rates = [row.kill_rate for row in ledger.instances("accepted") if row.kill_rate is not None]
         wanted = folder.info.settings.get("request", {}).get("count", 0)
         data: dict[str, Any] = {
@@ -51,6 +52,8 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
             "tokens": spent.input_tokens + spent.output_tokens,
             "cost_usd": spent.cost_usd,
             "reasons": _reasons(ledger),
+            "generation": champion.number if champion else None,
+            "trial_tokens": trials.input_tokens + trials.output_tokens,
         }
     if as_json:
         print_json(data)
@@ -65,6 +68,8 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
     table.add_row("kill rate", f"{data['mean_kill_rate']:.3f} on average" if kill_rates else "-")
     table.add_row("coverage", f"{len(coverage) - len(data['uncovered'])} of {len(coverage)} planned clause-tool pairs")
     table.add_row("spent", f"{spent.calls:,} calls, {data['tokens']:,} tokens, {money(spent.cost_usd)}")
+    if champion:
+        table.add_row("evolution", f"generation {champion.number}; {data['trial_tokens']:,} tokens of that in trials")
     for number, reason in enumerate(data["reasons"]):
         table.add_row("" if number else "reasons", escape(reason))
     out.print(table, highlight=False)

@@ -23,7 +23,7 @@ async def accept(contest: Contest, name: str, *, fresh: int) -> str:
     generations = await asyncio.to_thread(ledger.generations)
     known = [row for row in generations if row.candidate == name]
     number = known[0].number if known else 1 + max(row.number for row in generations)
-    gain = ((chosen.confirm or {}).get("per_cost") or {}).get("gain") or 0.0
+    gain = ((chosen.confirm or {}).get(contest.settings.gate.objective) or {}).get("gain") or 0.0
     # Whether it beat the champion was settled when it was crowned, or was not.
     crowned = known[0].champion if known else await contest.duel(name, fresh)
     generation = GenerationRow(

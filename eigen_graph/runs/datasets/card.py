@@ -38,6 +38,7 @@ def write_card(folder: RunFolder, ledger: LedgerReader, report: ExportReport, do
         _front(folder, report, domain),
         _head(folder, report, domain, view),
         _made(ledger, report),
+        _evolved(ledger),
         _yield(ledger, report),
         _costs(ledger, report),
         _reading(report),
@@ -112,6 +113,23 @@ def _made(ledger: LedgerReader, report: ExportReport) -> Iterator[str]:
         yield f"- {count} by workflow `{workflow or 'not recorded'}`"
 
 
+def _evolved(ledger: LedgerReader) -> Iterator[str]:
+    generations = ledger.generations()
+    if not generations:
+        return
+    yield "\n## How the engine evolved\n"
+    yield (
+        "The engine patched its own workflow, prompts and plans from its failures. A patch was kept only when a paired "
+        "test on fresh tasks said that it accepts more for the same cost; what lost a trial is not in the data.\n"
+    )
+    yield "| generation | from | blueprint | instances | accepted | why |\n|---|---|---|---|---|---|"
+    for row in generations:
+        counts = ledger.counts(row.number)
+        parent = "" if row.parent is None else row.parent
+        why = " ".join(row.why.split()).replace("|", "/")
+        yield f"| {row.number} | {parent} | `{row.digest}` | {counts.total} | {counts.accepted} | {why} |"
+
+
 def _yield(ledger: LedgerReader, report: ExportReport) -> Iterator[str]:
     counts = ledger.counts()
     near = sum(duplicate.kind == "near" for duplicate in report.duplicates)
@@ -142,12 +160,16 @@ def _costs(ledger: LedgerReader, report: ExportReport) -> Iterator[str]:
         usd = "not priced" if use["cost_usd"] is None else f"{use['cost_usd']:.4f}"
         tokens = f"{use['input_tokens']} | {use['output_tokens']}"
         yield f"| {use['role']} | `{use['model']}` | {use['calls']} | {tokens} | {usd} |"
+    trials = ledger.trial_spent()
     total = "not priced" if spent.cost_usd is None else f"{spent.cost_usd:.4f}"
     yield f"| all | | {spent.calls} | {spent.input_tokens} | {spent.output_tokens} | {total} |"
     if report.exported:
         each = (spent.input_tokens + spent.output_tokens) / report.exported
         usd = "" if spent.cost_usd is None else f" and ${spent.cost_usd / report.exported:.4f}"
         yield f"\nPer exported instance: {each:,.0f} tokens{usd}."
+    if trials.calls:
+        share = (trials.input_tokens + trials.output_tokens) / max(1, spent.input_tokens + spent.output_tokens)
+        yield f"\n{share:.0%} of the tokens went into trials whose dialogues are not in the data."
     if spent.unpriced_calls and spent.cost_usd is not None:
         yield f"\n{spent.unpriced_calls} calls had no price and are not in the USD."
 
