@@ -18,7 +18,8 @@ from eigen_graph.graphs.lineage import WORKFLOW
 from eigen_graph.graphs.rollback import roll_back
 from eigen_graph.runs import RunFolder
 
-DEFAULT = "run"
+DEFAULT = "RUN"
+"""Named as its argument is shown: a folder may well be called `run`."""
 
 
 class DefaultGroup(TyperGroup):
@@ -26,7 +27,8 @@ class DefaultGroup(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """See click's `Group.parse_args`."""
-        if DEFAULT in self.commands and args and args[0] not in {*self.commands, *ctx.help_option_names}:
+        others = {*self.commands, *ctx.help_option_names} - {DEFAULT}
+        if DEFAULT in self.commands and args and args[0] not in others:
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 

@@ -74,7 +74,8 @@ async def follow(
         EigenGraphError: It ended early, and can be resumed, or it cannot be run.
     """
     spend = Budget.parse(budget) if budget else None
-    await context.preflight(spend)
+    trials = evolve.budget if evolve else ((request or {}).get("evolve") or {}).get("budget")
+    await context.preflight(spend, trials=Budget.parse(trials) if trials else None)
     async with Run.open(path, context, request, budget=spend) as run:
         progress = RunProgress(errors, run.request["count"], run.ledger.counts(), context.cast.meter, quiet=as_json)
         with _drains(context, progress.note):

@@ -131,8 +131,12 @@ class Context(BaseModel):
             self._cast = self._build(None, self._budget)
         return self._cast
 
-    async def preflight(self, budget: Budget | None = None) -> None:
+    async def preflight(self, budget: Budget | None = None, *, trials: Budget | None = None) -> None:
         """Make sure that the models can be used, before anything is written.
+
+        Args:
+            budget: Of the run.
+            trials: Of its evolution's trials.
 
         Raises:
             EigenGraphError: A spec, key, price or playbook is missing, a server cannot be reached, or a scripted
@@ -140,6 +144,7 @@ class Context(BaseModel):
         """
         async with self._build(None, budget) as cast:
             _require_playable(cast, self.workflow)
+            cast.check_budget(trials or Budget())
             await cast.preflight()
 
     def _build(self, ledger: Ledger | None, budget: Budget | None) -> Cast:

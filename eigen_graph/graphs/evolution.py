@@ -41,6 +41,7 @@ from eigen_graph.graphs.orchestrator import RunRequest, RunState, batch, count, 
 from eigen_graph.graphs.orchestrator import begin as begin_production
 from eigen_graph.graphs.proposing import propose
 from eigen_graph.graphs.ruling import accept, turn_down
+from eigen_graph.models import Budget
 from eigen_graph.runs import Ledger
 from eigen_graph.runs.lineage import NoteRow, RoundRow
 
@@ -84,6 +85,7 @@ async def begin(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, A
     start = await begin_production(state, runtime)
     started: Any = {**state, **start}
     async with opened(started, context) as ledger:
+        context.cast.check_budget(Budget.parse(settings.budget) if settings.budget else Budget())
         await founded(ledger, context)
         await asyncio.to_thread(publish, ledger)
         names = await asyncio.to_thread(ledger.finished_ids, trial=None)
@@ -205,7 +207,7 @@ async def settle(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, 
     return {"accepted": counts.accepted, "max_tries": state["max_tries"] + state["tried"]}
 
 
-def settings_of(state: EvolutionState) -> EvolutionSettings:
+def settings_of(state: RunRequest) -> EvolutionSettings:
     """The settings of an evolution.
 
     Raises:

@@ -17,11 +17,12 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from eigen_graph.core import EigenGraphError
 from eigen_graph.graphs.context import Context
 from eigen_graph.graphs.evolution import checkpointed as evolving
+from eigen_graph.graphs.evolution import settings_of
 from eigen_graph.graphs.evolving.settings import EvolutionSettings
 from eigen_graph.graphs.orchestrator import RunRequest
 from eigen_graph.graphs.orchestrator import checkpointed as producing
 from eigen_graph.graphs.recording import begin_run, find_run, recorded
-from eigen_graph.models import Budget
+from eigen_graph.models import Budget, InfrastructureError, OutageError
 from eigen_graph.runs import Ledger, LedgerError, RunFolder
 from eigen_graph.runs.lineage import NoteRow
 
@@ -56,8 +57,10 @@ class Run:
             budget: What may be spent, over all processes of the run.
 
         Raises:
-            EigenGraphError: The folder cannot be used, is locked, or was made on another database.
+            EigenGraphError: The folder cannot be used, is locked, or was made on another database; a setting of the
+                evolution is wrong.
         """
+        settings_of(request or {})
         folder = find_run(path, context) if request is None else begin_run(path, context, request, budget)
         request = request or cast("RunRequest", folder.info.settings["request"])
         async with recorded(context, folder, budget) as ledger:
@@ -97,6 +100,8 @@ class Run:
                     version="v2",
                 ):
                     yield part["data"]
+        except InfrastructureError as error:  # no instance to drop: the planner's or the reflector's server is gone
+            raise OutageError(f"stopping, nothing is lost; resume the run when this is put right: {error}") from error
         except sqlite3.OperationalError as error:
             raise LedgerError(
                 f"cannot write {self.folder.checkpoints_path}: {error}; what was committed is safe, resume later"

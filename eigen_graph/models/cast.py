@@ -151,6 +151,14 @@ class Cast:
         except structured.UnusableAnswerError as error:
             raise ReplyError(role, str(error)) from error
 
+    def check_budget(self, budget: Budget) -> None:
+        """Make sure that a budget can be held to.
+
+        Raises:
+            EigenGraphError: It is in USD, and nobody gave a model's prices.
+        """
+        require_prices(budget, {player.label: player.prices for player in self._distinct})
+
     async def preflight(self) -> None:
         """Make sure, before a run, that every model can be used.
 

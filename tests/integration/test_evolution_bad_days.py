@@ -1,18 +1,16 @@
-"""Bad days of a run that evolves: whatever stops a trial, the best confirmed generation goes on, and the ledger says why."""
+"""Bad days of a run that evolves: whatever stops a trial, the best confirmed generation goes on, and it is said why."""
 
 from __future__ import annotations
 
 import asyncio
-import json
-import signal
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import refused, run, snapshot, start
-from openai_server import OpenAIServer
+from command import refused, run, snapshot
+from openai_server import Serve
 from reflectors import Reflector, answer, patch
 
 from eigen_graph.core import Domain, EigenGraphError, Playbook, Policy
@@ -50,7 +48,7 @@ SMALL = {"screen_size": 16, "looks": [8, 16], "level": 0.3, "screen_level": 0.5,
 
 async def evolve(
     path: Path,
-    rounds: Sequence[Any] = ROUNDS,
+    plays: Any = ROUNDS,
     *,
     again: bool = False,
     pause: Callable[[Mapping[str, Any]], bool] = lambda _: False,
@@ -59,10 +57,16 @@ async def evolve(
     **settings: Any,
 ) -> None:
     """Run to the end, or until an event comes at which it is to pause; `again` goes on with it."""
-    chosen = {"rounds": len(rounds), "pilot": 16, "proposals": 2, "gate": SMALL, **settings}
+    chosen = {
+        "rounds": len(plays) if isinstance(plays, list) else 10,
+        "pilot": 16,
+        "proposals": 2,
+        "gate": SMALL,
+        **settings,
+    }
     request = RunRequest(count=count, seed=1, evolve=EvolutionSettings.model_validate(chosen).model_dump(mode="json"))
     given = Context.model_validate(
-        {"model": "scripted?faults=0.6", "reflector_model": Reflector(plays=rounds), **(context or {})}
+        {"model": "scripted?faults=0.6", "reflector_model": Reflector(plays=plays), **(context or {})}
     )
     async with Run.open(path, given, None if again else request) as run_:
         async for event in run_.events():
@@ -157,10 +161,138 @@ async def test_a_spent_trial_budget_ends_the_evolution_and_not_the_run(whole: Pa
     assert snapshot(cut) == snapshot(path)
 
 
-async def test_a_budget_that_is_spent_before_anything_is_good_says_so(whole: Path, tmp_path: Path) -> None:
+async def test_a_budget_that_is_spent_before_anything_is_good_says_so(tmp_path: Path) -> None:
     await evolve(tmp_path / "run", [[HOPELESS, MENDING]], budget="1tokens", count=10)
     with reader(tmp_path / "run") as ledger:
         assert fates(ledger) == {"c1": "rejected", "c2": "unfinished"}
         (round_,) = ledger.rounds()
         assert round_.ended == "no candidate was better before the budget of the trials was spent"
         assert why_it_ended(ledger) == ("the budget of the trials is spent", 0)
+
+
+NONSENSE: Mapping[str, tuple[str, str]] = {
+    "words": (
+        "I would rather talk about the weather.",
+        "the reflector's reply cannot be used: it holds no complete JSON",
+    ),
+    "another schema": ('{"patches": "all of them"}', "the reflector's reply cannot be used: patches"),
+    "no patches": (answer([patch({"op": "drop_node", "name": "nobody", "to": "accept"})]), "no node 'nobody'"),
+    "no objects": ('{"patches": [7, null, "drop it", [], {}]}', "valid dictionary"),
+    "the same again": (answer([HOPELESS]), "proposed before"),
+    "nothing": (answer([]), ""),
+}
+
+
+@pytest.mark.parametrize("kind", NONSENSE)
+async def test_a_reflector_that_talks_nonsense_for_ever_is_not_heard_for_ever(tmp_path: Path, kind: str) -> None:
+    said, complaint = NONSENSE[kind]
+    reflector = Reflector(plays=lambda *_: said)
+    await evolve(tmp_path / "run", reflector.plays, context={"reflector_model": reflector}, count=20, pilot=8)
+    with reader(tmp_path / "run") as ledger:
+        assert why_it_ended(ledger) == ("no patch was kept in 2 rounds", 0)
+        assert ledger.rounds()[-1].ended == "the reflector proposed nothing that can be used"
+        assert [round_.number for round_ in ledger.rounds()] == [1, 2]
+        assert ledger.counts().accepted >= 20
+        refused = ledger.candidates(2)
+    assert {row.fate for row in refused} == ({"refused"} if complaint else set())
+    assert all(complaint in row.reason for row in refused[:1])
+    assert len(reflector.asked) <= 2 * 3 * 2, "tries a round, each mended once"
+
+
+async def test_a_server_that_is_gone_when_it_is_to_reflect_pauses_the_run(whole: Path, tmp_path: Path) -> None:
+    def gone(*_: Any) -> str:
+        raise ConnectionError("nobody is there")
+
+    with pytest.raises(OutageError, match=r"nothing is lost; resume the run .* nobody is there"):
+        await evolve(tmp_path / "run", gone, rounds=2)
+    with reader(tmp_path / "run") as ledger:
+        assert not ledger.rounds()
+    await evolve(tmp_path / "run", again=True)
+    assert snapshot(tmp_path / "run") == snapshot(whole)
+
+
+async def test_one_at_a_time_comes_to_the_same(whole: Path, tmp_path: Path) -> None:
+    await evolve(tmp_path / "run", context={"concurrency": 1})
+    assert snapshot(tmp_path / "run") == snapshot(whole)
+
+
+async def test_fewer_are_wanted_than_a_generation_works_for_its_evidence(tmp_path: Path) -> None:
+    await evolve(tmp_path / "run", count=1)
+    with reader(tmp_path / "run") as ledger:
+        assert fates(ledger)["c1"] == "accepted"
+        assert len(list(ledger.instances())) == 16 + 16 + 16, "the pilot and two confirmations, and nothing more"
+
+
+async def test_a_domain_with_few_clauses_evolves(tmp_path: Path) -> None:
+    await evolve(
+        tmp_path / "run",
+        context={"model": ScriptedChat(faults=0.6, domains={"doorway": doorway()}), "domain": doorway()},
+        count=20,
+    )
+    with reader(tmp_path / "run") as ledger:
+        assert all(row.screen for row in ledger.candidates() if row.fate != "refused")
+        assert ledger.counts().accepted >= 20
+
+
+def doorway() -> Domain:
+    """What is left of the hotel with two clauses."""
+    hotel = load_domain("hotel")
+    assert isinstance(hotel.playbook, Playbook)
+    clauses = hotel.policy.clauses
+    policy = Policy("\n".join(f"{number}. {clauses[number]}" for number in ("1", "22")))
+    intents = {name: hotel.playbook.intents[name] for name in ("nobody_can_place", "emergency")}
+    return replace(hotel, name="doorway", policy=policy, playbook=Playbook(intents))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "saying"),
+    [
+        ({"gate": {"looks": [96, 48]}}, "looks must rise, from 8 tasks or more"),
+        ({"gate": {"looks": [4, 48]}}, "looks must rise, from 8 tasks or more"),
+        ({"gate": {"level": 0.0001, "permutations": 99}}, "too few permutations"),
+        ({"budget": "plenty"}, "budget 'plenty' is neither money nor tokens"),
+        ({"rounds": -1, "tries": 0}, "rounds: Input should be greater than or equal to 0; tries"),
+        ({"tea": 1}, "tea: Extra inputs are not permitted"),
+    ],
+)
+def test_a_wrong_setting_is_told_before_anything_is_written(tmp_path: Path, wrong: dict[str, Any], saying: str) -> None:
+    async def begin() -> None:
+        async with Run.open(tmp_path / "run", Context(), RunRequest(count=1, evolve=wrong)):
+            pass
+
+    with pytest.raises(EigenGraphError, match=r"^evolution's settings: ") as told:
+        asyncio.run(begin())
+    assert saying in str(told.value)
+    assert "\n" not in str(told.value)
+    assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "saying"),
+    [
+        (("--looks", "96,48"), ("looks must rise",)),
+        (("--looks", "many"), ("looks.0", "integer")),
+        (("--trial-budget", "plenty"), ("'plenty' is neither money nor tokens", "2Mtokens")),
+        (("--level", "0"), ("--level",)),
+        (("--pilot", "2"), ("--pilot",)),
+        (("--objective", "fame"), ("objective", "'per_cost' or 'acceptance'")),
+    ],
+    ids=lambda value: " ".join(value) if value[0].startswith("--") else None,
+)
+def test_a_wrong_option_is_told_before_anything_is_written(
+    tmp_path: Path, options: tuple[str, ...], saying: tuple[str, ...]
+) -> None:
+    refused("synthesize", "hotel", "--evolve", *options, saying=saying, cwd=tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
+def test_a_trial_budget_in_money_needs_prices(serve: Serve, tmp_path: Path) -> None:
+    url = serve(ScriptedChat(domains={"hotel": load_domain("hotel")})).url
+    unpriced = ("--model", "openai:scripted?send_case=true", "--base-url", url)
+    saying = ("needs the prices of openai:scripted", "?in=")
+    refused("synthesize", "hotel", *unpriced, "--evolve", "--trial-budget", "$5", saying=saying, cwd=tmp_path)
+    assert not any(tmp_path.iterdir())
+    run("synthesize", "hotel", *unpriced, "--count", 2, "--out", "run", cwd=tmp_path)
+    refused("evolve", "run", "--trial-budget", "$5", saying=saying, cwd=tmp_path)
+    with reader(tmp_path / "run") as ledger:
+        assert not ledger.notes(), "nothing that a later evolution would go on with"

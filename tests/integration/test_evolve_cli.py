@@ -16,7 +16,7 @@ from command import refused, run
 from ledger_rows import Call, plan, row
 from typer.testing import CliRunner
 
-from eigen_graph.cli.evolve import DefaultGroup
+from eigen_graph.cli.evolve import DEFAULT, DefaultGroup
 from eigen_graph.graphs.evolving.blueprint import Blueprint
 from eigen_graph.graphs.evolving.gate import Comparison, Effect
 from eigen_graph.graphs.evolving.patch import Patch
@@ -330,11 +330,11 @@ def test_the_group_explains_itself() -> None:
 
 def test_the_first_argument_is_a_run_unless_it_is_a_command() -> None:
     app, seen = typer.Typer(cls=DefaultGroup), list[tuple[str, str, int]]()
-    app.command("run")(lambda run, rounds=0: seen.append(("run", run, rounds)))
+    app.command(DEFAULT)(lambda run, rounds=0: seen.append(("run", run, rounds)))
     app.command("log")(lambda run: seen.append(("log", run, 0)))
-    for arguments in (["a", "--rounds", "3"], ["--rounds", "3", "a"], ["run", "a"], ["log", "a"], ["./log"]):
+    for arguments in (["a", "--rounds", "3"], ["--rounds", "3", "a"], ["run"], ["log", "a"], ["./log"]):
         assert CliRunner().invoke(app, arguments).exit_code == 0
-    assert seen == [("run", "a", 3), ("run", "a", 3), ("run", "a", 0), ("log", "a", 0), ("run", "./log", 0)]
+    assert seen == [("run", "a", 3), ("run", "a", 3), ("run", "run", 0), ("log", "a", 0), ("run", "./log", 0)]
     assert "log" in CliRunner().invoke(app, ["--help"]).output
 
 
