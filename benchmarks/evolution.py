@@ -144,7 +144,7 @@ def methods_table(seeds: Sequence[Seed]) -> None:
 
 
 def generations_table(seeds: Sequence[Seed]) -> None:
-    """One line a generation of the full engine."""
+    """One line a generation of the full engine. A seed whose evolution ended sooner counts with its last one."""
     print("| generation of full | seeds that have it | yield | accepted per 1M tokens | gain over generation 0 |")
     print("|---|---|---|---|---|")
     last = [len(seed.lineages[FULL].engines) - 1 for seed in seeds]
@@ -163,7 +163,7 @@ def gained(seeds: Sequence[Seed], found: Sequence[list[Outcome]]) -> Mean:
 
 
 def verdict(seeds: Sequence[Seed]) -> None:
-    """Whether the full loop beats the others, in words."""
+    """Whether the full loop beats the others, in words, and when it has paid for itself."""
     measures: dict[str, Callable[[Sequence[Outcome]], float]] = {
         "accepted per 1M tokens": per_million,
         "points of yield": lambda arm: 100 * share(arm),
@@ -173,6 +173,11 @@ def verdict(seeds: Sequence[Seed]) -> None:
         for method in (NONE, *(method for method in METHODS if method != FULL)):
             other = [measure(seed.outcomes(method)) for seed in seeds]
             print(f"- full {versus(full, other, method, unit)}.")
+    tokens = Mean.of([seed.lineages[FULL].tokens for seed in seeds]).mean
+    price = [1e6 / Mean.of([per_million(seed.outcomes(method)) for seed in seeds]).mean for method in (NONE, FULL)]
+    saved = price[0] - price[1]
+    paid = f"repaid after about {tokens / saved:,.0f} accepted dialogues" if saved > 0 else "not repaid"
+    print(f"- full's trials cost {tokens / 1e6:.1f}M tokens beside what entered the data set: {paid}.")
 
 
 def main() -> None:

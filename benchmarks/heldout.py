@@ -171,6 +171,12 @@ def versus(one: Sequence[float], other: Sequence[float], name: str, unit: str) -
     """In words, whether one method does better than another on the same seeds, as far as so few can tell."""
     gaps = [a - b for a, b in zip(one, other, strict=True)]
     gap, won, equal = Mean.of(gaps), sum(g > 0 for g in gaps), sum(g == 0 for g in gaps)
-    ruling = "beats" if gap.low > 0 else "is worse than" if gap.high < 0 else "cannot be told from"
     ties = f" (equal in {equal})" if equal else ""
-    return f"{ruling} {name}: better in {won} of {len(gaps)} seeds{ties}, paired difference {gap.said('+.2f')} {unit}"
+    how = f"better in {won} of {len(gaps)} seeds{ties}, paired difference {gap.said('+.2f')} {unit}"
+    if gap.low > 0:
+        return f"beats {name}: {how}"
+    if gap.high < 0:
+        return f"is worse than {name}: {how}"
+    if won == len(gaps):
+        return f"is ahead of {name} in every seed, by how much is unsure: {how}"
+    return f"cannot be told from {name}: {how}"
