@@ -10,11 +10,13 @@ from langchain_core.language_models import BaseChatModel
 from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PrivateAttr, WithJsonSchema, model_validator
 
+from eigen_graph.checkers import Proof
 from eigen_graph.core import Domain, EigenGraphError
 from eigen_graph.domains import absolute_reference, load_domain
+from eigen_graph.graphs.evolving.outcome import Features
+from eigen_graph.graphs.kept import Kept
 from eigen_graph.graphs.plan_rules import PlanRule
 from eigen_graph.graphs.prompting import Prompt, bundled
-from eigen_graph.graphs.proofs import Proofs
 from eigen_graph.graphs.workflow import DEFAULT, WorkflowSpec
 from eigen_graph.graphs.worlds import Worlds
 from eigen_graph.models import Budget, Cast, Role
@@ -76,7 +78,8 @@ class Context(BaseModel):
     _ledger: Ledger | None = PrivateAttr(None)
     _cast: Cast | None = PrivateAttr(None)
     _worlds: Worlds = PrivateAttr(default_factory=Worlds)
-    _proofs: Proofs = PrivateAttr(default_factory=Proofs)
+    _proofs: Kept[Proof] = PrivateAttr(default_factory=Kept)
+    _features: Kept[Features] = PrivateAttr(default_factory=Kept)
     _stop: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
     _budget: Budget | None = PrivateAttr(None)
 
@@ -115,9 +118,14 @@ class Context(BaseModel):
         return self._worlds
 
     @property
-    def proofs(self) -> Proofs:
-        """What has been proven."""
+    def proofs(self) -> Kept[Proof]:
+        """What has been proven, by all that a proof depends on."""
         return self._proofs
+
+    @property
+    def features(self) -> Kept[Features]:
+        """What accepted dialogues of trials are like, by instance and arm."""
+        return self._features
 
     @property
     def stop(self) -> asyncio.Event:
@@ -176,6 +184,7 @@ class Context(BaseModel):
     def attach(self, ledger: Ledger | None, budget: Budget | None = None) -> None:
         """Record calls in a ledger and recall replies from it, within a budget; None ends that. See `recording`."""
         self._ledger, self._budget, self._cast = ledger, budget, None
+        self._features = Kept()  # instances are named anew in every run
         if ledger is not None:
             self._cast = self._build(ledger, budget)
             spent = ledger.spent()

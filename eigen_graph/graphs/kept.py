@@ -1,26 +1,27 @@
-"""Proofs by what was proven: a task that comes again, as it does in the two arms of a trial, is not proven twice."""
+"""What was worked out lately and may be asked for again: in a trial, two arms meet the same tasks."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
+from typing import Generic, TypeVar
 
-from eigen_graph.checkers import Proof
-
+V = TypeVar("V")
 _MAX_KEPT = 4096
 
 
-class Proofs:
-    """The latest proofs, by a digest of all that they depend on."""
+class Kept(Generic[V]):
+    """The latest values by name, for as long as the process lives."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, Proof] = OrderedDict()
+        self._values: OrderedDict[str, V] = OrderedDict()
 
-    def get(self, name: str) -> Proof | None:
-        """The proof under a name."""
-        return self._kept.get(name)
+    def get(self, name: str) -> V | None:
+        """The value under a name."""
+        return self._values.get(name)
 
-    def put(self, name: str, proof: Proof) -> None:
-        """Keep a proof."""
-        self._kept[name] = proof
-        if len(self._kept) > _MAX_KEPT:
-            self._kept.popitem(last=False)
+    def put(self, name: str, value: V) -> V:
+        """Keep a value; it is given back."""
+        self._values[name] = value
+        if len(self._values) > _MAX_KEPT:
+            self._values.popitem(last=False)
+        return value

@@ -69,6 +69,9 @@ def _reviews(blueprint: Blueprint) -> set[str]:
 async def _features(row: InstanceRow, plan: dict[str, object], context: Context, *, reviewed: bool) -> Features | None:
     if row.fate != "accepted" or row.task is None or row.checker is None or row.trajectory is None:
         return None
+    name = f"{row.id}/{reviewed}"
+    if (known := context.features.get(name)) is not None:
+        return known
     task, checker, trajectory = (
         Task.from_json(row.task),
         Checker.from_json(row.checker),
@@ -80,7 +83,7 @@ async def _features(row: InstanceRow, plan: dict[str, object], context: Context,
     if not (reviewed and (row.review or {}).get("decision") == "accept") and not await _passes(row, plan, context):
         defects.append("review")
     user_turns = sum(message.role == "user" and bool(message.content) for message in trajectory.messages)
-    return Features(
+    seen = Features(
         kill_rate=row.kill_rate or 0.0,
         mutants=checker.proof.mutants if checker.proof else 0,
         work=len(task.actions) + user_turns,
@@ -89,6 +92,7 @@ async def _features(row: InstanceRow, plan: dict[str, object], context: Context,
         words=shingles(str(task.user_scenario)),
         defects=tuple(dict.fromkeys(defects)),
     )
+    return context.features.put(name, seen)
 
 
 async def _passes(row: InstanceRow, plan: dict[str, object], context: Context) -> bool:
