@@ -36,6 +36,7 @@ from eigen_graph.graphs.lineage import (
     generation_arm,
     index_of,
     publish,
+    standing,
 )
 from eigen_graph.graphs.orchestrator import RunRequest, RunState, batch, count, opened, plan
 from eigen_graph.graphs.orchestrator import begin as begin_production
@@ -90,12 +91,10 @@ async def begin(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, A
         await asyncio.to_thread(publish, ledger)
         names = await asyncio.to_thread(ledger.finished_ids, trial=None)
         plans = await asyncio.to_thread(lambda: [plan.index for plan in ledger.plans(trial=None)])
-        rounds = await asyncio.to_thread(ledger.rounds)
-    first = max((round_.number for round_ in rounds), default=0) + 1
+        stands = await asyncio.to_thread(standing, ledger, settings.rounds)
     there = {"tried": 1 + max(map(index_of, names), default=-1)}
     there["planned"] = 1 + max(plans, default=-1)
-    last = first + settings.rounds - 1
-    return {**start, **there, "evolve": settings.model_dump(mode="json"), "round": first, "last_round": last, "idle": 0}
+    return {**start, **there, **stands, "evolve": settings.model_dump(mode="json")}
 
 
 async def pilot(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, Any]:
@@ -120,7 +119,7 @@ async def reflect(state: EvolutionState, runtime: Runtime[Context]) -> Command[L
     """Have the failures of a living generation answered by patches; without a usable one the round is over."""
     context, settings, number = context_of(runtime), settings_of(state), state["round"]
     async with opened(state, context) as ledger:
-        if why := await asyncio.to_thread(_over, state, settings, ledger):
+        if why := state.get("finished") or await asyncio.to_thread(_over, state, settings, ledger):
             return Command(goto="settle", update={"finished": why})
         if number not in {round_.number for round_ in await asyncio.to_thread(ledger.rounds)}:
             generations = await asyncio.to_thread(ledger.generations)

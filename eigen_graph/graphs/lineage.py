@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from typing import Any
 
 from eigen_graph.graphs.batches import Arm
 from eigen_graph.graphs.context import Context
@@ -74,6 +75,17 @@ async def plans_of(ledger: Ledger, rows: Collection[InstanceRow]) -> dict[int, P
     """The plan that each of these task indexes was worked by."""
     plans = await asyncio.to_thread(lambda: {plan.id: plan for plan in ledger.plans(trial=None)})
     return {row.index: plans[row.plan_id] for row in rows}
+
+
+def standing(ledger: LedgerReader, rounds: int) -> dict[str, Any]:
+    """Where an evolution of so many rounds stands by its ledger: at its beginning, unless checkpoints were lost."""
+    notes = [note for note in ledger.notes() if note.kind != "rollback"]
+    first = max((note.data["round"] for note in notes if note.kind == "ended"), default=1)
+    kept = {row.round for row in ledger.candidates() if row.fate == "accepted"}
+    done = max((row.number for row in ledger.rounds() if row.ended or row.number in kept), default=0)
+    over = notes[-1].data["why"] if notes and notes[-1].kind == "ended" else ""
+    idle = done - max(first - 1, *kept, 0)
+    return {"round": done + 1, "last_round": first + rounds - 1, "idle": idle, "finished": over}
 
 
 def publish(ledger: LedgerReader) -> None:

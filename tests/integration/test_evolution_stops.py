@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import time
@@ -96,6 +97,30 @@ def test_a_run_budget_that_is_spent_in_a_trial_pauses_the_run(whole: Path, tmp_p
     assert line.endswith(f"(eigen-graph resume {path}); the best confirmed generation is {round_ - 1}")
     run("resume", path, "--budget", "50Mtokens", timeout=250)
     assert snapshot(path) == snapshot(whole)
+
+
+def test_what_is_over_is_not_evolved_again_when_its_checkpoints_are_lost(whole: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(whole, tmp_path / "run"))
+    (path / "checkpoints.sqlite").unlink()
+    run("resume", path)
+    assert snapshot(path) == snapshot(whole)
+
+
+def test_a_round_is_finished_when_its_checkpoints_are_lost(tmp_path: Path) -> None:
+    path = tmp_path / "run"
+    process = start(*ORDER, *SIZES, *OFFLINE, "--out", path)
+    wait_for(3, path, process, is_confirming)
+    process.send_signal(signal.SIGINT)
+    paused(process.communicate(timeout=60)[1], process.returncode)
+    (path / "checkpoints.sqlite").unlink()
+    run("resume", path, timeout=250)
+    with reader(path) as ledger:
+        assert [round_.number for round_ in ledger.rounds()] == [1, 2]
+        assert all(round_.ended for round_ in ledger.rounds())
+        assert not any(row.fate == "proposed" for row in ledger.candidates())
+        assert [note.data["why"] for note in ledger.notes()] == ["all rounds are done"]
+        indexes = [row.index for row in ledger.instances()]
+        assert len(set(indexes)) == len(indexes)
 
 
 @pytest.mark.slow
