@@ -18,7 +18,7 @@ COMMANDS = [
     (),
     *((name,) for name in ("synthesize", "resume", "status", "show", "verify", "export", "evolve", "domains")),
     *(("domains", name) for name in ("list", "show", "check")),
-    *(("evolve", name) for name in ("run", "log", "show", "rollback")),
+    *(("evolve", name) for name in ("RUN", "log", "show", "rollback")),
 ]
 INN = """
 '''An inn, which is the hotel under another name.'''
