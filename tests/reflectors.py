@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -11,10 +11,6 @@ from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import PrivateAttr
-
-from eigen_graph.graphs.evolving.patch import Patch
-
-Proposals = Sequence[Patch | Mapping[str, Any]]
 
 
 class Reflector(BaseChatModel):
@@ -25,7 +21,7 @@ class Reflector(BaseChatModel):
     """
 
     plays: Any
-    """`Sequence[Proposals]` or `Callable[[int, int, Sequence[BaseMessage]], str]`."""
+    """Patches by round, or `Callable[[int, int, Sequence[BaseMessage]], str]`."""
     _asked: list[tuple[int, int]] = PrivateAttr(default_factory=list)
 
     @property
@@ -61,10 +57,6 @@ def patch(*ops: Mapping[str, Any], why: str = "") -> dict[str, Any]:
     return {"why": why, "ops": list(ops)}
 
 
-def answer(patches: Proposals, diagnosis: str = "as the test has it") -> str:
+def answer(patches: Sequence[Mapping[str, Any]], diagnosis: str = "as the test has it") -> str:
     """A reflection as JSON text."""
-    shown = [patch.to_json() if isinstance(patch, Patch) else dict(patch) for patch in patches]
-    return json.dumps({"diagnosis": diagnosis, "patches": shown})
-
-
-Say = Callable[[int, int, Sequence[BaseMessage]], str]
+    return json.dumps({"diagnosis": diagnosis, "patches": [dict(proposed) for proposed in patches]})
