@@ -156,10 +156,10 @@ class History:
             for which, data in tests
             if (comparison := comparison_of(one, data))
         ]
-        if one.tokens:
-            told.append(cost_in_words(one))
-        why = f"why: {textwrap.shorten(one.why, _WHY, placeholder='...')}" if one.fate == "accepted" and one.why else ""
-        for line in filter(None, ("; ".join(told), one.reason, why)):
+        if one.fate != "accepted":  # what was not kept is told in short, so that all of it fits a screen
+            return text.append(f"\n{'; '.join([*told, one.reason])}", "dim")
+        why = f"why: {textwrap.shorten(one.why, _WHY, placeholder='...')}" if one.why else ""
+        for line in filter(None, ("; ".join([*told, cost_in_words(one)]), one.reason, why)):
             text.append(f"\n{line}", "default" if line == one.reason else "dim")
         return text
 

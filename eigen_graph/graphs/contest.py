@@ -206,6 +206,6 @@ def _screened(name: str, chosen: str | None, ranked: Sequence[str], guarded: Seq
         return ""
     stops = _stopped(guarded)
     if name not in ranked:
-        weak = "no better than its parent on the same tasks, as far as the screening can tell"
+        weak = "no better than its parent, as far as the same tasks can tell"
         return f"{weak}; {stops}" if stops else weak
     return stops or f"{chosen} was the better one of its round"
