@@ -250,7 +250,9 @@ class Ledger(LedgerReader):
         db = self._writes
         try:
             db.execute("begin immediate")
-            db.executemany("delete from instances where id = ?", [(name,) for job in jobs for name in job.forget])
+            if forgotten := [name for job in jobs for name in job.forget]:
+                for statement in schema.FORGET:
+                    db.execute(statement, (schema.dump_json(forgotten),))
             db.executemany(schema.INSERT_PLAN, [row for job in jobs for row in job.plans])
             db.executemany(schema.INSERT_REPLY, [row for job in jobs for row in job.replies])
             db.executemany(schema.INSERT_TEXT, {row for job in jobs for row in job.texts})

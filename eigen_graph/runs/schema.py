@@ -143,19 +143,33 @@ INSERT_INSTANCE = _insert(
 INSERT_REPLY = _insert("replies", _REPLY, ["?"] * len(_REPLY))
 SELECT_INSTANCE = "select i.*, t.text as agent_text from instances i join texts t on t.id = i.agent_system"
 
-FOLD_REPLIES = """
-    insert into usage
-    select instance, role, model, count(*), sum(input_tokens), sum(output_tokens), sum(cost_usd),
-      sum(cost_usd is null), sum(seconds)
-    from replies where instance in (select value from json_each(?)) group by instance, role, model
+_ADDED = """
     on conflict (instance, role, model) do update set
       calls = calls + excluded.calls, input_tokens = input_tokens + excluded.input_tokens,
       output_tokens = output_tokens + excluded.output_tokens,
       cost_usd = coalesce(cost_usd + excluded.cost_usd, cost_usd, excluded.cost_usd),
       unpriced_calls = unpriced_calls + excluded.unpriced_calls, seconds = seconds + excluded.seconds
 """
+FOLD_REPLIES = f"""
+    insert into usage
+    select instance, role, model, count(*), sum(input_tokens), sum(output_tokens), sum(cost_usd),
+      sum(cost_usd is null), sum(seconds)
+    from replies where instance in (select value from json_each(?)) group by instance, role, model {_ADDED}
+"""  # noqa: S608  # constants
 """Adds finished instances' calls to `usage`; run with `DELETE_REPLIES` in one transaction, so each counts once."""
 DELETE_REPLIES = "delete from replies where instance in (select value from json_each(?))"
+FORGET = (
+    f"""
+    insert into usage
+    select 'forgotten', role, model, sum(calls), sum(input_tokens), sum(output_tokens), sum(cost_usd),
+      sum(unpriced_calls), sum(seconds)
+    from usage where instance in (select value from json_each(?)) group by role, model {_ADDED}
+    """,  # noqa: S608  # constants
+    "delete from usage where instance in (select value from json_each(?))",
+    "delete from instances where id in (select value from json_each(?))",
+)
+"""Takes instances out. What they cost stays in the run's sums, and is not theirs when they are made again: a failed
+server must not make an arm of a trial dear."""
 
 ADOPT = (
     """

@@ -110,6 +110,11 @@ async def test_forgotten_instances_are_made_again_and_their_cost_stays(tmp_path:
         await ledger.add_instance(row(1))
         assert ledger.counts().accepted == 1
         assert ledger.spent().calls == 2
+        assert [(u["instance"], u["calls"]) for u in ledger.usage()] == [("forgotten", 1), ("g0-000001", 1)]
+        assert (
+            ledger.costs(["g0-000001"])["g0-000001"].tokens
+            == ledger.spent().input_tokens // 2 + ledger.spent().output_tokens // 2
+        )
 
 
 async def test_counts_and_coverage(tmp_path: Path):
