@@ -76,7 +76,7 @@ class RunProgress:
             if "accepted" in event:  # what a trial's winner made has entered the data set
                 self._accepted, self._lost = event["accepted"], Counter(event["lost"])
             return
-        if event["trial"]:
+        if event.get("trial"):
             return
         if event["fate"] == "accepted":
             self._accepted += 1
