@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
-from itertools import product
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from eigen_graph.checkers import Checker, audit
@@ -15,6 +14,7 @@ from eigen_graph.graphs.evolving.blueprint import Blueprint
 from eigen_graph.graphs.evolving.outcome import Features, Outcome, shingles
 from eigen_graph.graphs.reviewer import reviewer
 from eigen_graph.runs import InstanceRow, Ledger
+from eigen_graph.runs.coverage import pairs_of
 
 Unit = Literal["tokens", "USD"]
 
@@ -88,7 +88,7 @@ async def _features(row: InstanceRow, plan: dict[str, object], context: Context,
         mutants=checker.proof.mutants if checker.proof else 0,
         work=len(task.actions) + user_turns,
         difficulty=task.tags.difficulty,
-        pairs=frozenset(_pairs(task)),
+        pairs=frozenset(pairs_of(task.tags.clauses, [*task.tags.tools, *(call.name for call in task.tags.forbidden)])),
         words=shingles(str(task.user_scenario)),
         defects=tuple(dict.fromkeys(defects)),
     )
@@ -105,9 +105,3 @@ async def _passes(row: InstanceRow, plan: dict[str, object], context: Context) -
     }
     done = await reviewer.ainvoke(request, context=context)  # type: ignore[call-overload]  # a ReviewRequest
     return bool(done["outcome"] == "accept")
-
-
-def _pairs(task: Task) -> Iterable[tuple[str, str]]:
-    """As the ledger's coverage counts them."""
-    about = {*task.tags.tools, *(call.name for call in task.tags.forbidden)}
-    return set(product(["", *task.tags.clauses], ["", *about])) - {("", "")}

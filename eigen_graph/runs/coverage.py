@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import NamedTuple
 
@@ -64,5 +64,10 @@ def _exercised(ledger: sqlite3.Connection) -> Iterator[tuple[str, set[Pair]]]:
         from instances where trial = '' and fate = 'accepted' and task is not null
     """
     for difficulty, clauses, tools, forbidden in ledger.execute(query):
-        about = {*json.loads(tools or "[]"), *(call["name"] for call in json.loads(forbidden or "[]"))}
-        yield difficulty, set(product(["", *json.loads(clauses or "[]")], ["", *about])) - {("", "")}
+        banned = [call["name"] for call in json.loads(forbidden or "[]")]
+        yield difficulty, pairs_of(json.loads(clauses or "[]"), [*json.loads(tools or "[]"), *banned])
+
+
+def pairs_of(clauses: Iterable[str], tools: Iterable[str]) -> set[Pair]:
+    """The pairs that a dialogue with these clauses and tools exercises, an empty name standing for any."""
+    return set(product(["", *clauses], ["", *tools])) - {("", "")}

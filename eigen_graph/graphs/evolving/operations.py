@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
@@ -78,11 +79,12 @@ class Draft:
         return Prompt.parse(name, self.prompts[name]) if name in self.prompts else bundled(name)
 
 
-class Operation(BaseModel):
+class Operation(BaseModel, ABC):
     """One change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    @abstractmethod
     def edit(self, draft: Draft) -> list[Operation]:
         """Change a draft; the operations that take it back, in order.
 
@@ -90,7 +92,6 @@ class Operation(BaseModel):
             EigenGraphError: It does not fit the draft.
             pydantic.ValidationError: It sets what cannot be.
         """
-        raise NotImplementedError
 
 
 class EditPrompt(Operation):

@@ -35,9 +35,3 @@ class EvolutionSettings(BaseModel):
             except EigenGraphError as error:
                 raise ValueError(str(error)) from error
         return text
-
-    @property
-    def most_instances(self) -> int:
-        """Instances that all trials come to at most, both arms counted, the pilot not."""
-        a_round = self.proposals * self.gate.screen_size + (2 + (self.lineages > 1)) * self.gate.looks[-1]
-        return self.rounds * a_round
