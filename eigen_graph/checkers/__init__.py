@@ -1,6 +1,7 @@
 """Judging, and judging the judge: executable checkers, the proof that they can tell right from wrong, and blame."""
 
 from eigen_graph.checkers.audit import AUDITS, Defect, audit
+from eigen_graph.checkers.basis import Rules, basis_of
 from eigen_graph.checkers.blame import Attribution, attribute
 from eigen_graph.checkers.checker import Checker, build_checker, database_digest
 from eigen_graph.checkers.criteria import CRITERIA
@@ -9,7 +10,7 @@ from eigen_graph.checkers.proof import prove
 from eigen_graph.checkers.proof_record import Mutant, Proof, Variant
 from eigen_graph.checkers.replay import untrue
 from eigen_graph.checkers.tau2_criteria import TAU2_BASES
-from eigen_graph.checkers.verdict import Blame, Part, Verdict
+from eigen_graph.checkers.verdict import Blame, Opinion, Part, Verdict
 
 __all__ = [
     "AUDITS",
@@ -20,12 +21,15 @@ __all__ = [
     "Checker",
     "Defect",
     "Mutant",
+    "Opinion",
     "Part",
     "Proof",
+    "Rules",
     "Variant",
     "Verdict",
     "attribute",
     "audit",
+    "basis_of",
     "build_checker",
     "database_digest",
     "gold_trajectory",

@@ -72,7 +72,7 @@ def _checker(data: Any, domain: Domain | None, *, tau2: bool) -> Checker:
     if domain is None:
         raise EigenGraphError("this is no checker; if it is a bare task, name its domain by --domain")
     task = Task.from_json(data)
-    return build_checker(task, domain, basis=task.criteria.reward_basis if tau2 else None)
+    return build_checker(task, domain, basis="tau2" if tau2 else None)
 
 
 def _read(name: str) -> Any:

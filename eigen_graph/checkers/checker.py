@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError, field_validator
 
+from eigen_graph.checkers.basis import Rules, basis_of
 from eigen_graph.checkers.blame import attribute
 from eigen_graph.checkers.criteria import CRITERIA
 from eigen_graph.checkers.evidence import Bench, Evidence
 from eigen_graph.checkers.proof_record import Proof
-from eigen_graph.checkers.verdict import Part, Verdict, bounded
+from eigen_graph.checkers.verdict import Opinion, Part, Verdict, bounded
 from eigen_graph.core import EigenGraphError, Task, UnknownNameError
 from eigen_graph.domains import load_domain
 
@@ -69,12 +71,20 @@ class Checker(BaseModel):
             raise UnknownNameError(f"no criterion {unknown[0]!r}; there are {', '.join(CRITERIA)}")
         return tuple(dict.fromkeys(basis))
 
-    def judge(self, trajectory: Trajectory, domain: Domain | None = None) -> Verdict:
+    def judge(
+        self,
+        trajectory: Trajectory,
+        domain: Domain | None = None,
+        *,
+        opinions: Mapping[str, Opinion] | None = None,
+    ) -> Verdict:
         """Judge a dialogue by replaying its calls in a fresh world. Pure and deterministic.
 
         Args:
             trajectory: The dialogue.
             domain: The task's domain; loaded by its name when left out.
+            opinions: What a judge model thinks of the task's `nl_assertions`, each by its statement. A statement
+                without one is not judged, which never counts as passed (`Verdict.unjudged`).
 
         Raises:
             UnknownNameError: No domain has that name.
@@ -82,7 +92,7 @@ class Checker(BaseModel):
                 program needs does not start: then nothing is known of the dialogue.
         """
         bench = self.bench(domain)
-        evidence = Evidence(bench, trajectory)
+        evidence = Evidence(bench, trajectory, opinions or {})
         if trajectory.termination not in REWARDED:
             found: tuple[Part, ...] = ()
             reason = f"the dialogue ended by {trajectory.termination}, not by a stop"
@@ -151,7 +161,7 @@ class Checker(BaseModel):
         return tuple(CRITERIA[name](evidence) for name in self.basis)
 
 
-def build_checker(task: Task, domain: Domain, *, basis: tuple[str, ...] | None = None) -> Checker:
+def build_checker(task: Task, domain: Domain, *, basis: tuple[str, ...] | Rules | None = None) -> Checker:
     """The checker of a task.
 
     Args:
@@ -159,12 +169,15 @@ def build_checker(task: Task, domain: Domain, *, basis: tuple[str, ...] | None =
         domain: Its domain.
         basis: Criteria to judge by. Left out: those of the task's tags, or else `state` (`code`, if the task brings
             a program), `said` if there are facts to tell, `assertions` if there are any, `procedure` if the domain's
-            agent has tools with one. To judge as tau2 does, give `task.criteria.reward_basis`.
+            agent has tools with one. `tau2`: the task's `reward_basis`, judged exactly as tau2 does; `eigen`: the
+            same things by our criteria (`basis_of`).
 
     Raises:
         UnknownNameError: The basis names a criterion that does not exist.
     """
     tags, wanted = task.tags, task.criteria
+    if isinstance(basis, str):
+        basis = basis_of(task, basis)
     if basis is None and (basis := tags.basis) is None:
         has_procedure = any(b.traits.confirm or b.traits.after for b in domain.agent.toolbox.values())
         basis = (

@@ -15,7 +15,8 @@ from eigen_graph.core import ToolError, UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from eigen_graph.checkers.evidence import Evidence
+    from eigen_graph.checkers.evidence import Evidence, Made
+    from eigen_graph.core import Action
 
 Criterion = Callable[["Evidence"], Part]
 CRITERIA: dict[str, Criterion] = {}
@@ -70,6 +71,22 @@ def assertions(evidence: Evidence) -> Part:
     return Part(name="assertions", passed=not failed, reason=listed(failed))
 
 
+@criterion("actions")
+def actions(evidence: Evidence) -> Part:
+    """Each of the task's actions was made by its party, with its arguments, and succeeded.
+
+    Order does not matter, more calls do no harm, numbers are compared as numbers. `compare_args` names the arguments
+    that must agree; without it, all of them.
+    """
+    made = [call for call in evidence.made if not call.error]
+    missing = [
+        f"{action.name}({_arguments(action.arguments)})"
+        for action in evidence.task.actions
+        if not any(call.actor == action.requestor and _is(action, call) for call in made)
+    ]
+    return Part(name="actions", passed=not missing, reason=listed(f"nobody made {call}" for call in missing))
+
+
 @criterion("procedure")
 def procedure(evidence: Evidence) -> Part:
     """What `ToolTraits` asks for before a write came before each of the agent's writes that succeeded."""
@@ -97,6 +114,13 @@ def code(evidence: Evidence) -> Part:
     if ruling.passed is None:
         return Part(name="code", passed=False, reason=bounded(ruling.reason), fault="checker")
     return Part(name="code", passed=ruling.passed, reason="" if ruling.passed else bounded(ruling.reason))
+
+
+def _is(action: Action, call: Made) -> bool:
+    if action.name != call.name or isinstance(call.arguments, str):
+        return False
+    names = set(action.arguments if action.compare_args is None else action.compare_args)
+    return all(call.arguments.get(name) == action.arguments.get(name) for name in names)
 
 
 def listed(reasons: Iterable[str], most: int = _MOST_DIFFERENCES) -> str:

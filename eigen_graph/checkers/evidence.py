@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from eigen_graph.core import Environment
+from eigen_graph.core import Environment, environment_of
 
 if TYPE_CHECKING:
+    from eigen_graph.checkers.verdict import Opinion
     from eigen_graph.core import Action, Actor, Domain, Message, Task, Trajectory
 
 
@@ -48,7 +49,7 @@ class Bench:
     @cached_property
     def start(self) -> Environment:
         """The world before the first word: never to be written, only forked."""
-        env = Environment(self.domain, self.task)
+        env = environment_of(self.domain, self.task)
         env.sync()
         return env
 
@@ -99,6 +100,8 @@ class Evidence:
 
     bench: Bench
     trajectory: Trajectory
+    opinions: Mapping[str, Opinion] = field(default_factory=dict)
+    """What a judge model thinks of each of the task's `nl_assertions`; empty when nobody was asked."""
 
     @property
     def task(self) -> Task:

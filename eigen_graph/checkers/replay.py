@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from eigen_graph.core import Environment
+from eigen_graph.core import environment_of
 
 if TYPE_CHECKING:
     from eigen_graph.core import Domain, Executed, Task, Trajectory
@@ -19,7 +19,7 @@ def untrue(task: Task, trajectory: Trajectory, domain: Domain) -> Iterator[Execu
     Raises:
         EigenGraphError, ToolError: The initial state does not fit the domain.
     """
-    environment = Environment(domain, task)
+    environment = environment_of(domain, task)
     for step in trajectory.calls():
         if step.result is None:
             continue

@@ -64,7 +64,11 @@ def communicate(evidence: Evidence) -> Part:
     Commas are taken out of what the agent wrote but not out of the fact, so a fact with a comma never passes; and
     `4` occurs in `$480`.
     """
-    texts = [m.content.lower().replace(",", "") for m in evidence.messages if m.role == "assistant" and m.content]
+    texts = [
+        (m.content or "").lower().replace(",", "")
+        for m in evidence.messages
+        if m.role == "assistant" and (m.content or "").strip()
+    ]
     facts = evidence.task.criteria.communicate_info or ()
     missing = [fact for fact in facts if not any(fact.lower() in text for text in texts)]
     return Part(name="COMMUNICATE", passed=not missing, reason=listed(f"not said: {fact!r}" for fact in missing))
@@ -72,11 +76,16 @@ def communicate(evidence: Evidence) -> Part:
 
 @criterion("NL_ASSERTION")
 def nl_assertion(evidence: Evidence) -> Part:
-    """Statements about the dialogue that a language model would have to judge: passed only when there are none."""
-    count = len(evidence.task.criteria.nl_assertions or ())
-    if not count:
-        return Part(name="NL_ASSERTION", passed=True)
-    return Part(name="NL_ASSERTION", passed=None, reason=f"{count} statements that need a language model to judge")
+    """Every statement about the dialogue is met in the opinion of a judge model; without one, it is not judged."""
+    statements = evidence.task.criteria.nl_assertions or ()
+    unmet = [text for text in statements if text in evidence.opinions and not evidence.opinions[text].met]
+    if unmet:
+        reason = listed(f"not met: {text}: {evidence.opinions[text].reason}" for text in unmet)
+        return Part(name="NL_ASSERTION", passed=False, reason=reason)
+    if unheard := [text for text in statements if text not in evidence.opinions]:
+        reason = f"{len(unheard)} statements that need a language model to judge"
+        return Part(name="NL_ASSERTION", passed=None, reason=reason)
+    return Part(name="NL_ASSERTION", passed=True)
 
 
 TAU2_BASES = tuple(name for name in CRITERIA if name.isupper())

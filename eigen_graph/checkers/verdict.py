@@ -30,6 +30,15 @@ class Part(BaseModel):
     """Whose fault a failure certainly is, where the criterion itself can tell: its own code broke, or the task's."""
 
 
+class Opinion(BaseModel):
+    """What a judge model thinks of one statement about a dialogue (`nl_assertions`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    met: bool
+    reason: str = ""
+
+
 class Verdict(BaseModel):
     """What a checker says of one dialogue."""
 
@@ -42,6 +51,12 @@ class Verdict(BaseModel):
     blame: Blame | None = None
     """None exactly when the reward is 1."""
     reason: str = ""
+
+    @property
+    def unjudged(self) -> bool:
+        """Nothing failed, but a part could not be judged: the reward is not known, and stands as 0 only for safety."""
+        states = [part.passed for part in self.parts]
+        return None in states and False not in states
 
     def to_json(self) -> dict[str, Any]:
         """As JSON values."""

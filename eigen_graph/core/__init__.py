@@ -2,8 +2,8 @@
 
 from eigen_graph.core.case import DIFFICULTIES, PERSONAS, Beat, Case, Cue, Intent, NoCaseError, Repertoire
 from eigen_graph.core.database import Change, Database, Record, Table
-from eigen_graph.core.domain import Domain, Side
-from eigen_graph.core.environment import Environment, Outcome
+from eigen_graph.core.domain import Briefing, Domain, Side
+from eigen_graph.core.environment import Environment, Outcome, environment_of
 from eigen_graph.core.errors import EigenGraphError, ToolError, UnknownNameError
 from eigen_graph.core.playbook import Playbook
 from eigen_graph.core.policy import Policy
@@ -20,6 +20,7 @@ from eigen_graph.core.task import (
     Task,
     UserScenario,
 )
+from eigen_graph.core.taskset import TaskSet
 from eigen_graph.core.tool import ToolTraits, World, domain_tool
 from eigen_graph.core.trajectory import STOP, STOP_MARKERS, Executed, Message, Termination, ToolCall, Trajectory
 from eigen_graph.core.writing import TaskDraft, case_tags, task_from_case
@@ -33,6 +34,7 @@ __all__ = [
     "Actor",
     "Assertion",
     "Beat",
+    "Briefing",
     "Case",
     "Change",
     "Cue",
@@ -59,6 +61,7 @@ __all__ = [
     "Tags",
     "Task",
     "TaskDraft",
+    "TaskSet",
     "Termination",
     "ToolCall",
     "ToolError",
@@ -69,5 +72,6 @@ __all__ = [
     "World",
     "case_tags",
     "domain_tool",
+    "environment_of",
     "task_from_case",
 ]

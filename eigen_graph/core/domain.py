@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from langchain_core.tools import BaseTool, StructuredTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -19,7 +19,8 @@ from eigen_graph.core.tool import BoundTool, traits_of
 if TYPE_CHECKING:
     from eigen_graph.core.case import Repertoire
     from eigen_graph.core.policy import Policy
-    from eigen_graph.core.task import Actor
+    from eigen_graph.core.task import Actor, Task
+    from eigen_graph.core.taskset import TaskSet
 
 Setup = Callable[..., None]
 """`setup(db, **arguments)`: brings one side's database into a starting condition (breaks a router, say)."""
@@ -27,6 +28,16 @@ Predicate = Callable[..., bool]
 """`predicate(db, **arguments)`: a named assertion over one side's database."""
 Invariant = Callable[[Database, "Database | None"], "list[str]"]
 """`invariant(agent_db, user_db)`: what is inconsistent, in words; empty when all is well."""
+
+
+class Briefing(Protocol):
+    """How a benchmark words what both sides are told, where it prescribes that."""
+
+    def agent(self, domain: Domain) -> str:
+        """The agent's system message."""
+
+    def user(self, domain: Domain, task: Task) -> str:
+        """The simulated user's system message."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +80,12 @@ class Domain:
     """A longer tool result is refused with an error that says so."""
     title: str = ""
     """One line for lists."""
+    tasks: TaskSet | None = None
+    """Tasks that come with it."""
+    briefing: Briefing | None = None
+    """The wording that its own benchmark gives both sides; None: there is only ours."""
+    environment_type: Callable[[Domain, Task | None], Any] | None = None
+    """Makes an episode's world (a kind of `Environment`), where a foreign domain has rules of its own for calls."""
 
     def __post_init__(self) -> None:
         for side in filter(None, (self.agent, self.user)):

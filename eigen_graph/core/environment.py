@@ -224,6 +224,12 @@ class Environment:
                 raise ToolError(f"initial data: {name}: {_reason(error)}") from error
 
 
+def environment_of(domain: Domain, task: Task | None = None) -> Environment:
+    """A new world for one episode, of the kind that the domain asks for; raises as `Environment` does."""
+    made: Environment = (domain.environment_type or Environment)(domain, task)
+    return made
+
+
 def _silent(_: Any) -> None:
     """Tools outside a graph have nobody to stream to."""
 

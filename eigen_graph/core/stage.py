@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from eigen_graph.core.case import Beat, Case, Cue, Intent, NoCaseError
-from eigen_graph.core.environment import Environment
+from eigen_graph.core.environment import environment_of
 from eigen_graph.core.errors import EigenGraphError, UnknownNameError
 from eigen_graph.core.task import Action, Actor, Assertion, Setup
 
@@ -25,7 +25,7 @@ class Stage:
     def __init__(self, domain: Domain, cue: Cue, intent: Intent) -> None:
         self.cue = cue
         self.rng = random.Random(f"{cue.domain}/{intent.name}/{cue.seed}")
-        self.env = Environment(domain)
+        self.env = environment_of(domain)
         self._domain = domain
         self._intent = intent
         self._beats: list[Beat] = []

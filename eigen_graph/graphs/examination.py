@@ -15,6 +15,7 @@ from eigen_graph.core import (
     Task,
     TaskDraft,
     ToolError,
+    environment_of,
 )
 
 _MAX_FACT_CHARS = 120
@@ -33,7 +34,7 @@ def faults(draft: TaskDraft, task: Task, domain: Domain) -> Iterator[str]:
         yield from unknown
         return
     try:
-        start = Environment(domain, task)
+        start = environment_of(domain, task)
     except (EigenGraphError, ToolError) as error:
         yield f"the starting conditions fail: {error}"
         return

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from typing_extensions import TypedDict
 
 from eigen_graph.checkers.verdict import bounded
-from eigen_graph.core import PERSONAS, Actor, Cue, Domain, Environment, TaskDraft, ToolCall, case_tags
+from eigen_graph.core import PERSONAS, Actor, Cue, Domain, TaskDraft, ToolCall, case_tags, environment_of
 from eigen_graph.graphs import wording
 from eigen_graph.graphs.context import Context, context_of
 from eigen_graph.graphs.examination import faults
@@ -170,7 +170,7 @@ def _answer(domain: Domain, call: ToolCall) -> ToolMessage:
     reader = next((actor for actor, bound in known.items() if not bound.traits.writes), None)
     if known and reader is None:
         return _refusal(call, f"{call.name} writes; a writer of tasks only looks")
-    outcome = Environment(domain).run(call.name, call.arguments, reader or "assistant")
+    outcome = environment_of(domain).run(call.name, call.arguments, reader or "assistant")
     return ToolMessage(outcome.content, tool_call_id=call.id, status="error" if outcome.error else "success")
 
 

@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 
 from eigen_graph.checkers.facts import says
 from eigen_graph.checkers.verdict import bounded
-from eigen_graph.core import Action, Cue, Domain, EigenGraphError, Environment, Task, ToolError
+from eigen_graph.core import Action, Cue, Domain, EigenGraphError, Task, ToolError, environment_of
 from eigen_graph.graphs.context import Context, context_of
 from eigen_graph.models import ReplyError, RequestError, Scene
 
@@ -85,7 +85,7 @@ def _found(verification: Verification) -> dict[str, Any]:
 
 
 def _solution(task: Task, domain: Domain) -> Iterator[tuple[Action, str]]:
-    world = Environment(domain, task)
+    world = environment_of(domain, task)
     for action in task.actions:
         yield action, world.run(action.name, action.arguments, action.requestor).content
 

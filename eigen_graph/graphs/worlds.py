@@ -9,7 +9,7 @@ from typing import Any
 
 from langchain_core.messages import AnyMessage
 
-from eigen_graph.core import Actor, Domain, Environment, Message, Task
+from eigen_graph.core import Actor, Domain, Message, Task, environment_of
 from eigen_graph.graphs.views import heard_by, view
 
 _MAX_KEPT = 4096
@@ -32,7 +32,7 @@ class World:
         self, domain: Domain, task: Task, systems: Mapping[Actor, str], messages: Sequence[dict[str, Any]]
     ) -> None:
         self.task = task
-        self.environment = Environment(domain, task)
+        self.environment = environment_of(domain, task)
         self.heard: dict[Actor, list[AnyMessage]] = {
             actor: heard_by(actor, messages, system) for actor, system in systems.items()
         }

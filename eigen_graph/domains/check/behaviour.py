@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from eigen_graph.core import Actor, Database, Domain, Environment
+from eigen_graph.core import Actor, Database, Domain, environment_of
 from eigen_graph.core.tool import BoundTool
 from eigen_graph.domains.check.arguments import Suggester
 from eigen_graph.domains.check.finding import Finding, error, warning
@@ -71,7 +71,7 @@ def _database(domain: Domain, actor: Actor) -> Database:
 
 
 def _try(domain: Domain, actor: Actor, bound: BoundTool, arguments: Any, where: str) -> Iterator[Finding]:
-    env = Environment(domain)
+    env = environment_of(domain)
     before = env.fork()
     try:
         outcome = env.run(bound.tool.name, arguments, actor)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from eigen_graph.core import Action, Case, Domain, EigenGraphError, Environment, Task, ToolError, task_from_case
+from eigen_graph.core import (
+    Action,
+    Case,
+    Domain,
+    EigenGraphError,
+    Environment,
+    Task,
+    ToolError,
+    environment_of,
+    task_from_case,
+)
 from eigen_graph.domains.check.finding import Finding, error, warning
 from eigen_graph.domains.check.records import check_invariants
 
@@ -15,7 +25,7 @@ def check_case(domain: Domain, case: Case) -> Iterator[Finding]:
     where = f"intent {case.intent} (seed {case.cue.seed}, {case.cue.difficulty})"
     task = task_from_case(case)
     try:
-        env = Environment(domain, task)
+        env = environment_of(domain, task)
     except (EigenGraphError, ToolError) as problem:
         yield error(where, f"its setups fail: {problem}", "let setups use records that are there")
         return
@@ -85,13 +95,13 @@ def _check_end(domain: Domain, case: Case, start: Environment, env: Environment,
 def _check_proofs(domain: Domain, case: Case, task: Task, end: Environment, where: str) -> Iterator[Finding]:
     """What is there to test a checker with: other solutions, calls that must not happen, look-ups."""
     for number, actions in enumerate(case.alternatives, 1):
-        if failure := _replay(Environment(domain, task), actions):
+        if failure := _replay(environment_of(domain, task), actions):
             yield error(where, f"alternative {number} fails: {failure}", "accept only what the tools allow")
     for action in case.explored:
-        if failure := _replay(Environment(domain, task), (action,)):
+        if failure := _replay(environment_of(domain, task), (action,)):
             yield error(where, f"a look-up fails: {failure}", "explore what can be looked up before the dialogue")
     if case.forbidden and not any(
-        not _replay(env, (action,)) for action in case.forbidden for env in (Environment(domain, task), end.fork())
+        not _replay(env, (action,)) for action in case.forbidden for env in (environment_of(domain, task), end.fork())
     ):
         yield warning(
             where,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from eigen_graph.core import Action, Case, Domain, Environment
+from eigen_graph.core import Action, Case, Domain, Environment, environment_of
 
 
 class Outcomes:
     """The world of one case, and the end states that are right in it."""
 
     def __init__(self, domain: Domain, case: Case) -> None:
-        self._start = Environment(domain)
+        self._start = environment_of(domain)
         for setup in case.setups:
             self._start.prepare(setup)
         self._right = [self.after(calls)[0] for calls in (case.actions, *case.alternatives)]
