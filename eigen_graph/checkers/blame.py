@@ -46,7 +46,42 @@ class Attribution(NamedTuple):
     reason: str
 
 
-def attribute(verdict: Verdict, trajectory: Trajectory, task: Task, domain: Domain) -> Attribution:
+class Expected:
+    """What a task's solutions hold, worked out once for many dialogues.
+
+    Args:
+        task: The task.
+        domain: Its domain, which knows what writes.
+    """
+
+    def __init__(self, task: Task, domain: Domain) -> None:
+        self.domain = domain
+        self.facts = task.criteria.communicate_info or ()
+        self.actions = task.actions
+        self.gold = [self.key_of(action.requestor, action.name, action.arguments) for action in task.actions]
+        """A key for each of the task's actions."""
+        others = {self.key_of(a.requestor, a.name, a.arguments) for actions in task.tags.alternatives for a in actions}
+        self.wanted = {*self.gold, *others}
+        """Keys of all that some solution holds."""
+        self.allowed = Counter(self.gold) | Counter(others)
+        """How often each may come."""
+
+    def bound(self, actor: Actor, name: str) -> BoundTool | None:
+        """A party's tool, if it has one of that name."""
+        side = self.domain.agent if actor == "assistant" else self.domain.user
+        return side.toolbox.get(name) if side else None
+
+    def key_of(self, actor: Actor, name: str, arguments: Any) -> str:
+        """Equal for calls that mean the same: arguments in any order, defaults given or not, 2 or 2.0."""
+        if (bound := self.bound(actor, name)) is not None:
+            with contextlib.suppress(ValidationError):
+                arguments = bound.schema.model_validate(arguments).model_dump(mode="json")
+        return json.dumps([actor, name, arguments], sort_keys=True, default=str)
+
+
+def attribute(
+    verdict: Verdict, trajectory: Trajectory, task: Task, domain: Domain, expected: Expected | None = None
+) -> Attribution:
     """Find whose fault a failed dialogue is.
 
     The rules, first that fits: how the dialogue ended (infrastructure, a party's own error, too many errors by one
@@ -59,33 +94,30 @@ def attribute(verdict: Verdict, trajectory: Trajectory, task: Task, domain: Doma
         trajectory: The dialogue.
         task: Its task.
         domain: Its domain, which knows what writes.
+        expected: What the task expects, where it is known already.
     """
     if verdict.reward == 1:
         return Attribution(None, (), "")
-    case = _Case(trajectory, task, domain)
+    case = _Case(trajectory, expected or Expected(task, domain))
     return _by_ending(case) or _by_criterion(verdict) or _by_tool(case) or _by_user(case, verdict) or _by_agent(case)
 
 
 class _Case:
     """What the rules look at."""
 
-    def __init__(self, trajectory: Trajectory, task: Task, domain: Domain) -> None:
-        self._domain = domain
-        self._facts = task.criteria.communicate_info or ()
+    def __init__(self, trajectory: Trajectory, expected: Expected) -> None:
+        self._expected = expected
         self.messages = trajectory.messages
         self.termination = trajectory.termination
         self.calls = [call for call in trajectory.calls() if call.result is not None]
         """Calls that were run, in order."""
         done = [call for call in self.calls if not _failed(call)]
-        keys = [self._key_of_call(call) for call in done]
-        gold = [self._key_of(action) for action in task.actions]
-        others = {self._key_of(action) for actions in task.tags.alternatives for action in actions}
-        self._wanted = {*gold, *others}
-        self.missing = [action for action, key in zip(task.actions, gold, strict=True) if key not in keys]
+        keys = [self._key_of(call) for call in done]
+        self.missing = [a for a, key in zip(expected.actions, expected.gold, strict=True) if key not in keys]
         """The task's actions that were not done."""
         self.stray: list[Executed] = []
         """Writes that no solution holds, or not as often."""
-        allowed = Counter(gold) | Counter(others)
+        allowed = expected.allowed.copy()
         for call, key in zip(done, keys, strict=True):
             if not self._writes(call.actor, call.call.name):
                 continue
@@ -108,7 +140,7 @@ class _Case:
         """The agent has made its writes and no others, and has told every fact."""
         said = [m.content for m in self.messages if m.role == "assistant" and m.content and not m.tool_calls]
         wrote = not self.missing_writes("assistant") and not self.stray_of("assistant")
-        return wrote and len(said) > 1 and not unsaid(said, self._facts)
+        return wrote and len(said) > 1 and not unsaid(said, self._expected.facts)
 
     def stray_of(self, actor: Actor) -> list[int]:
         """Positions of one party's stray writes."""
@@ -120,28 +152,14 @@ class _Case:
 
     def wanted(self, call: Executed) -> bool:
         """Whether some solution holds the call."""
-        return self._key_of_call(call) in self._wanted
+        return self._key_of(call) in self._expected.wanted
 
     def _writes(self, actor: Actor, name: str) -> bool:
-        bound = self._bound(actor, name)
+        bound = self._expected.bound(actor, name)
         return bound is not None and bound.traits.writes
 
-    def _bound(self, actor: Actor, name: str) -> BoundTool | None:
-        side = self._domain.agent if actor == "assistant" else self._domain.user
-        return side.toolbox.get(name) if side else None
-
-    def _key_of_call(self, call: Executed) -> str:
-        return self._key(call.actor, call.call.name, call.call.arguments)
-
-    def _key_of(self, action: Action) -> str:
-        return self._key(action.requestor, action.name, action.arguments)
-
-    def _key(self, actor: Actor, name: str, arguments: Any) -> str:
-        """Equal for calls that mean the same: arguments in any order, defaults given or not, 2 or 2.0."""
-        if (bound := self._bound(actor, name)) is not None:
-            with contextlib.suppress(ValidationError):
-                arguments = bound.schema.model_validate(arguments).model_dump(mode="json")
-        return json.dumps([actor, name, arguments], sort_keys=True, default=str)
+    def _key_of(self, call: Executed) -> str:
+        return self._expected.key_of(call.actor, call.call.name, call.call.arguments)
 
 
 def _by_ending(case: _Case) -> Attribution | None:

@@ -106,7 +106,8 @@ class Checker(BaseModel):
         if not reason:
             return Verdict(reward=1.0, parts=found)
         verdict = Verdict(reward=0.0, parts=found, reason=bounded(reason))
-        return verdict.model_copy(update={"blame": attribute(verdict, trajectory, self.task, bench.domain).blame})
+        found_at = attribute(verdict, trajectory, self.task, bench.domain, bench.expected)
+        return verdict.model_copy(update={"blame": found_at.blame})
 
     def bench(self, domain: Domain | None = None) -> Bench:
         """The task in its domain; kept, so that its gold end is worked out once. Raises as `judge`."""

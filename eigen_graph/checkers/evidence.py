@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from eigen_graph.checkers.blame import Expected
 from eigen_graph.core import Environment, environment_of
 
 if TYPE_CHECKING:
@@ -72,6 +73,11 @@ class Bench:
     def solutions(self) -> tuple[tuple[Action, ...], ...]:
         """The other solutions that the task names, each complete: see `completed`."""
         return tuple(completed(self.task.actions, actions, self.domain) for actions in self.task.tags.alternatives)
+
+    @cached_property
+    def expected(self) -> Expected:
+        """What the task's solutions hold, for blame."""
+        return Expected(self.task, self.domain)
 
     @cached_property
     def prerequisites(self) -> frozenset[str]:
@@ -142,7 +148,7 @@ class Evidence:
                 continue
             writes = bench.writes(actor, call.name)
             if writes or (writes is False and call.name in bench.prerequisites):
-                error = env.run(call.name, call.arguments, actor, call_id=call.id).error
+                error = env.replay(call, actor)
             else:
                 error = writes is None or result.error
             made.append(Made(at, actor, call.name, call.arguments, error, bool(writes)))

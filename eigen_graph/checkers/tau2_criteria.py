@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eigen_graph.checkers.criteria import CRITERIA, criterion, listed
-from eigen_graph.checkers.difference import differences, same_end, same_json
+from eigen_graph.checkers.difference import differences, same_end, same_json, same_order
 from eigen_graph.checkers.verdict import Part, bounded
 from eigen_graph.core import ToolError, UnknownNameError
 
@@ -31,7 +31,9 @@ def db(evidence: Evidence) -> Part:
         return Part(name="DB", passed=True)
     gold = evidence.bench.gold_unsynced
     if same_end(evidence.end, gold, same_json):
-        return Part(name="DB", passed=True)
+        if same_order(evidence.end, gold):
+            return Part(name="DB", passed=True)
+        return Part(name="DB", passed=False, reason="new records came in another order")
     return Part(name="DB", passed=False, reason=listed(differences(evidence.end, gold, same_json)))
 
 

@@ -6,7 +6,7 @@ from eigen_graph.core.domain import Briefing, Domain, Side
 from eigen_graph.core.environment import Environment, Outcome, environment_of
 from eigen_graph.core.errors import EigenGraphError, ToolError, UnknownNameError
 from eigen_graph.core.playbook import Playbook
-from eigen_graph.core.policy import Policy
+from eigen_graph.core.policy import PlainPolicy, Policy
 from eigen_graph.core.stage import Stage
 from eigen_graph.core.task import (
     Action,
@@ -50,6 +50,7 @@ __all__ = [
     "Message",
     "NoCaseError",
     "Outcome",
+    "PlainPolicy",
     "Playbook",
     "Policy",
     "Record",

@@ -44,6 +44,8 @@ class Table(Mapping[str, R], Generic[R]):
     """Records by key, in insertion order; writes stay in this fork."""
 
     __slots__ = ("_base", "_changed", "name", "record_type")
+    ordered = False
+    """The order of records counts when contents are compared."""
 
     def __init__(
         self, name: str, record_type: type[R], base: Mapping[str, R], changed: dict[str, R | None] | None = None
@@ -121,6 +123,11 @@ class Table(Mapping[str, R], Generic[R]):
         else:
             del self._changed[key]
 
+    @property
+    def added(self) -> list[str]:
+        """Keys that the base lacks, in the order they came."""
+        return [key for key, record in self._changed.items() if record is not None and key not in self._base]
+
     def changes(self) -> Iterator[Change]:
         """What differs from the base, sorted by key; a write that restores the base is no change."""
         for key in sorted(self._changed):
@@ -187,6 +194,10 @@ class Database(Mapping[str, Table[Any]]):
         twin._base_digest = self._base_digest
         return twin
 
+    def copy(self) -> Self:
+        """A database over copies of the records, so that even one changed in place changes nothing here."""
+        return self.from_json({name: table.record_type for name, table in self._tables.items()}, self.to_json())
+
     def diff(self) -> tuple[Change, ...]:
         """Every record that differs from the base, in table and key order. O(touched records)."""
         return tuple(change for table in self._tables.values() for change in table.changes())
@@ -235,7 +246,7 @@ class Database(Mapping[str, Table[Any]]):
 
 
 def _json(record: Record | None) -> dict[str, Any] | None:
-    return None if record is None else record.model_dump(mode="json")
+    return None if record is None else record.model_dump(mode="json", warnings=False)
 
 
 def _sha(value: Any) -> str:

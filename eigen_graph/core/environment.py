@@ -130,6 +130,10 @@ class Environment:
             return Outcome(f"Error: {_reason(error)}"[:_MAX_ERROR_CHARS], error=True)
         return Outcome(text, error=False)
 
+    def replay(self, call: ToolCall, actor: Actor) -> bool:
+        """Run a recorded call again for what it does; whether it failed."""
+        return self.run(call.name, call.arguments, actor, call_id=call.id).error
+
     def sync(self) -> None:
         """Carry what one side did over to the other."""
         if self.domain.sync and self._user_db is not None:

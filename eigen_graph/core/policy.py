@@ -11,6 +11,8 @@ from eigen_graph.core.errors import UnknownNameError
 _CLAUSE = re.compile(r"^(?P<id>\d+(?:\.\d+)*)[.)]\s+(?P<text>.*)$")
 _ENDS = re.compile(r"^(#|[-*+]\s)")
 """A heading, or an item of another list."""
+_ITEM = re.compile(r"^(?:[-*+]|\d+[.)])\s+")
+_TAG = re.compile(r"^</?\w+>$")
 
 
 @dataclass(frozen=True)
@@ -54,3 +56,24 @@ class Policy:
     def tools_named_in(self, number: str) -> tuple[str, ...]:
         """Tool names that a clause mentions in backticks: what it binds."""
         return tuple(dict.fromkeys(re.findall(r"`([A-Za-z_]\w*)`", self.clause(number))))
+
+
+@dataclass(frozen=True)
+class PlainPolicy(Policy):
+    """A policy whose author numbered nothing: every paragraph and list item is a clause, numbered in order."""
+
+    @cached_property
+    def clauses(self) -> dict[str, str]:
+        """Text of each clause by its number, in order; headings and markup tags are none."""
+        blocks: list[list[str]] = []
+        ended = True
+        for line in self.text.splitlines():
+            text = line.strip()
+            if not text or text.startswith("#") or _TAG.match(text):
+                ended = True
+            elif ended or _ITEM.match(text):
+                blocks.append([_ITEM.sub("", text)])
+                ended = False
+            else:
+                blocks[-1].append(text)
+        return {str(number): " ".join(lines) for number, lines in enumerate(blocks, 1)}

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from eigen_graph.core import Domain, EigenGraphError, UnknownNameError
+from eigen_graph.domains import tau2
 
 ENTRY_POINTS = "eigen_graph.domains"
 """The entry point group under which an installed package offers its domains."""
@@ -39,21 +40,25 @@ def domain_names() -> dict[str, str]:
     Returns:
         Titles by name, bundled domains first; an empty title where the source cannot be read.
     """
-    return {name: _title(reference) for name, reference in _references().items()}
+    titles = {name: _title(reference) for name, reference in _references().items()}
+    return titles | {f"{tau2.PREFIX}{name}": title for name, title in tau2.NAMES.items()}
 
 
 def load_domain(name: str) -> Domain:
     """Load a domain.
 
     Args:
-        name: A name that `domain_names` lists; `package.module:attribute`; or `path/to/file.py:attribute`, where the
-            path may also be a package's folder. The attribute is a `Domain` or a function without arguments that
-            returns one, and is called `domain` when left out.
+        name: A name that `domain_names` lists (those that begin with `tau2:` need the extra `tau2`);
+            `package.module:attribute`; or `path/to/file.py:attribute`, where the path may also be a package's folder.
+            The attribute is a `Domain` or a function without arguments that returns one, and is called `domain` when
+            left out.
 
     Raises:
         UnknownNameError: There is no domain of that name, no such module, file or attribute.
         EigenGraphError: Its code does not run, or what it holds is no `Domain`.
     """
+    if name.startswith(tau2.PREFIX):
+        return tau2.load(name.removeprefix(tau2.PREFIX))
     references = _references()
     reference = references.get(name, name)
     match = _REFERENCE.match(reference)
@@ -76,7 +81,8 @@ def load_domain(name: str) -> Domain:
 
 def absolute_reference(name: str) -> str:
     """The same domain's name as it is understood in any working directory: only paths change."""
-    match = None if name in _references() else _REFERENCE.match(name)
+    named = name in _references() or name.startswith(tau2.PREFIX)
+    match = None if named else _REFERENCE.match(name)
     if match is None or not _is_path(match["target"]):
         return name
     return f"{Path(match['target']).resolve()}:{match['attribute'] or _DEFAULT_ATTRIBUTE}"

@@ -59,8 +59,7 @@ def private_copy(domain: Domain) -> Domain:
 
 
 def _copied(side: Side) -> Side:
-    schema = {name: table.record_type for name, table in side.database.items()}
-    return replace(side, database=Database.from_json(schema, side.database.to_json()))
+    return replace(side, database=side.database.copy())
 
 
 def _databases(domain: Domain) -> Iterator[tuple[str, Database]]:

@@ -1,0 +1,116 @@
+"""An episode's world under tau2's own rules for calls (tau2-bench, `environment/environment.py`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from eigen_graph.core import Environment, Outcome, ToolError, UnknownNameError
+from eigen_graph.domains.tau2.toolkit import as_text, invoke
+
+if TYPE_CHECKING:
+    from eigen_graph.core import Actor, Assertion, Domain, Setup, Task, ToolCall
+
+_RESERVED = frozenset({"tool_name", "requestor", "self"})
+"""Parameters of tau2's own way to a tool: an argument of such a name is one too many there."""
+
+
+class Tau2Environment(Environment):
+    """As `Environment`, but a call is what tau2 makes of it.
+
+    Arguments go to the tool as they are, unvalidated; whatever it raises is `Error: ...` in its own words; a tool that
+    breaks half-way leaves what it changed, and the other side learns of that with the next call that succeeds.
+    """
+
+    __slots__ = ("_stale",)
+
+    def __init__(self, domain: Domain, task: Task | None = None) -> None:
+        self._stale = True
+        super().__init__(domain, task)
+        self.sync()
+
+    def fork(self) -> Self:
+        """A second environment in the same state."""
+        twin = super().fork()
+        twin._stale = self._stale  # noqa: SLF001  # one of its own kind
+        return twin
+
+    def run(
+        self, name: str, arguments: Mapping[str, Any] | str, actor: Actor, *, call_id: str = "", sync: bool = True
+    ) -> Outcome:
+        """As `Environment.run`; see the class."""
+        del call_id
+        try:
+            return Outcome(as_text(self._call(name, arguments, actor, sync=sync)), error=False)
+        except Exception as error:  # noqa: BLE001  # whatever a tool raises is the caller's to read
+            return Outcome(f"Error: {error}", error=True)
+
+    def replay(self, call: ToolCall, actor: Actor) -> bool:
+        """As `Environment.replay`; the result is never put into words, which would cost as much as the call."""
+        try:
+            self._call(call.name, call.arguments, actor)
+        except Exception:  # noqa: BLE001  # as above
+            return True
+        return False
+
+    def _call(self, name: str, arguments: Mapping[str, Any] | str, actor: Actor, *, sync: bool = True) -> Any:
+        side = self.domain.agent if actor == "assistant" else self.domain.user
+        if side is None:
+            raise ToolError("User tools not available")
+        if isinstance(arguments, str):  # tau2 knows no such call
+            raise ToolError("the arguments are not a JSON object")
+        if taken := sorted(_RESERVED & arguments.keys()):
+            raise ToolError(f"make_tool_call() got multiple values for keyword argument {taken[0]!r}")
+        if (bound := side.toolbox.get(name)) is None:
+            raise ToolError(f"Tool '{name}' not found.")
+        self._stale = self._stale or bound.traits.writes
+        result = invoke(self._database(actor), name, dict(arguments), writes=bound.traits.writes)
+        if sync and self._stale:
+            self.sync()
+        return result
+
+    def sync(self) -> None:
+        """Carry what one side did over to the other."""
+        super().sync()
+        self._stale = False
+
+    def prepare(self, setup: Setup) -> None:
+        """Run one initial action: any method of its side's toolkit. Raises as `Environment`."""
+        side = self.domain.side(setup.env_type)
+        if setup.func_name not in side.setups and setup.func_name not in side.toolbox:
+            known = ", ".join([*side.setups, *side.toolbox])
+            raise UnknownNameError(
+                f"no initial action {setup.func_name!r} on the {setup.env_type} side; known: {known}"
+            )
+        try:
+            invoke(self._database(setup.env_type), setup.func_name, dict(setup.arguments), writes=True)
+            self.sync()
+        except Exception as error:
+            raise ToolError(f"initial action {setup.func_name}: {error}") from error
+
+    def holds(self, assertion: Assertion) -> bool:
+        """Whether a named assertion comes out as it says; raises as `Environment`."""
+        side = self.domain.side(assertion.env_type)
+        if assertion.func_name not in side.assertions and assertion.func_name not in side.toolbox:
+            known = ", ".join(side.assertions) or "none"
+            raise UnknownNameError(
+                f"no assertion {assertion.func_name!r} on the {assertion.env_type} side; known: {known}"
+            )
+        try:
+            database = self._database(assertion.env_type)
+            value = invoke(database, assertion.func_name, dict(assertion.arguments), writes=False)
+        except Exception as error:
+            raise ToolError(f"assertion {assertion.func_name}: {error}") from error
+        if not isinstance(value, bool):
+            raise ToolError(f"assertion {assertion.func_name} answered {value!r}, which is no bool")
+        return value is assertion.assert_value
+
+    def _load(self, data: Mapping[str, Any], actor: Actor) -> None:
+        """Merge initial data into the database: mappings deep, everything else replaced (tau2's `update_db`)."""
+        if not data:
+            return
+        database: Any = self._database(actor)
+        try:
+            database.merge(data)
+        except Exception as error:
+            raise ToolError(f"initial data: {error}") from error
