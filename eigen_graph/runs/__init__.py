@@ -6,7 +6,16 @@ from eigen_graph.runs.ledger import Ledger
 from eigen_graph.runs.lineage import CandidateFate, CandidateRow, GenerationRow, LineageRow, NoteRow, RoundRow
 from eigen_graph.runs.lock import RunLockedError
 from eigen_graph.runs.reader import Counts, LedgerError, LedgerReader
-from eigen_graph.runs.rows import Attempt, Fate, InstanceRow, PlanRow, arm_instance_id, instance_id
+from eigen_graph.runs.rows import (
+    Attempt,
+    EpisodeRow,
+    Fate,
+    InstanceRow,
+    PlanRow,
+    arm_instance_id,
+    episode_id,
+    instance_id,
+)
 from eigen_graph.runs.spending import Cost, Spent
 
 __all__ = [
@@ -16,6 +25,7 @@ __all__ = [
     "Cell",
     "Cost",
     "Counts",
+    "EpisodeRow",
     "Fate",
     "GenerationRow",
     "InstanceRow",
@@ -31,5 +41,6 @@ __all__ = [
     "RunLockedError",
     "Spent",
     "arm_instance_id",
+    "episode_id",
     "instance_id",
 ]

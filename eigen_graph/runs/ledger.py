@@ -22,7 +22,7 @@ from eigen_graph.runs import schema
 from eigen_graph.runs.lineage import LineageRow, crown_to_sql, lineage_to_sql
 from eigen_graph.runs.lock import RunLock
 from eigen_graph.runs.reader import LedgerError, LedgerReader, check_version, connect
-from eigen_graph.runs.rows import InstanceRow, PlanRow
+from eigen_graph.runs.rows import EpisodeRow, InstanceRow, PlanRow
 
 if TYPE_CHECKING:  # the models' room loads their clients, which reading a run does without
     from eigen_graph.models import CallRecord
@@ -43,7 +43,7 @@ class _Job:
     finished: list[str] = field(default_factory=list)
     """Scenes whose replies are no longer needed."""
     forget: list[str] = field(default_factory=list)
-    """Instances whose rows are taken out, to be made again."""
+    """Instances and episodes whose rows are taken out, to be made again."""
     steps: list[tuple[str, tuple[Any, ...]]] = field(default_factory=list)
     """Statements with their parameters, run in order after all that is above."""
 
@@ -105,6 +105,20 @@ class Ledger(LedgerReader):
         job.finished.append(row.id)
         await self._commit(job)
 
+    async def add_episode(self, row: EpisodeRow) -> None:
+        """Commit a finished episode, as `add_instance` does an instance.
+
+        The replies of one that the infrastructure broke off stay cached: it goes on from them when it is retried.
+
+        Raises:
+            LedgerError: It could not be written. Nothing of it was.
+        """
+        job = self._job()
+        job.steps.append((schema.INSERT_EPISODE, schema.episode_to_sql(row)))
+        if row.status != "infrastructure":
+            job.finished.append(row.id)
+        await self._commit(job)
+
     async def add_plans(self, rows: Iterable[PlanRow], *, scene: str | None = None) -> None:
         """Commit plans; those that are there already stay as they are.
 
@@ -150,7 +164,7 @@ class Ledger(LedgerReader):
         return await asyncio.to_thread(self._reply, key)
 
     async def forget(self, instance_ids: Sequence[str]) -> None:
-        """Take rows out so that their instances are made again (dropped ones, say); what they cost stays counted.
+        """Take rows out so that their instances or episodes are made again; what they cost stays counted.
 
         Raises:
             LedgerError: The ledger could not be written.
@@ -288,7 +302,7 @@ def _instance_of(scene: str) -> str:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    """The writing connection, with the tables made when the file is new and upgraded when it is of version 1."""
+    """The writing connection, with the tables made when the file is new and upgraded when it is older."""
     try:
         db = connect(path.resolve().as_uri())
         db.execute("pragma journal_mode = wal")

@@ -15,7 +15,7 @@ from eigen_graph.core.errors import EigenGraphError
 from eigen_graph.runs import schema
 from eigen_graph.runs.coverage import Cell, Pair, count_cells, count_pairs
 from eigen_graph.runs.lineage import CandidateRow, GenerationRow, LineageRow, NoteRow, RoundRow
-from eigen_graph.runs.rows import Fate, InstanceRow, PlanRow
+from eigen_graph.runs.rows import EpisodeRow, Fate, InstanceRow, PlanRow
 from eigen_graph.runs.spending import Cost, Spent, sum_by_model, sum_costs, sum_spent
 
 _PAGE = 64
@@ -66,9 +66,8 @@ class LedgerReader:
         if not os.access(self.path.parent, os.W_OK) and not Path(f"{self.path}-wal").exists():
             uri += "&immutable=1"  # SQLite would want to make its shared-memory file beside it
         self._reads = connect(uri)
-        if check_version(self._reads, self.path) == 1:
-            for statement in schema.VIEW_1:
-                self._reads.execute(statement)
+        for statement in schema.VIEWS.get(check_version(self._reads, self.path), ()):
+            self._reads.execute(statement)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -168,6 +167,22 @@ class LedgerReader:
         for found in self._reads.execute(query, (generation, arm, trial)).fetchall():
             yield schema.plan_from_sql(found)
 
+    def episodes(self) -> Iterator[EpisodeRow]:
+        """Episodes of an evaluation by task and trial, a page at a time; rows added meanwhile may be among them."""
+        last, query = "", f"select * from episodes where id > ? order by id limit {_PAGE}"  # noqa: S608  # a constant
+        while page := self._reads.execute(query, (last,)).fetchall():
+            last = page[-1]["id"]
+            for found in page:
+                try:
+                    yield schema.episode_from_sql(found)
+                except ValueError as error:
+                    raise self._damaged(f"episode {found['id']!r}", error) from error
+
+    def episode_ids(self, status: str | None = None) -> set[str]:
+        """Ids of the episodes that have a row: all, or those of one status."""
+        query = "select id from episodes where ?1 is null or status = ?1"
+        return {found[0] for found in self._reads.execute(query, (status,))}
+
     def cells(self) -> list[Cell]:
         """Every clause, tool and difficulty that was planned together, with how often it was accepted."""
         return count_cells(self._reads)
@@ -231,6 +246,7 @@ class LedgerReader:
             yield {"usage": usage}
         for found in (*self.generations(), *self.candidates(), *self.rounds()):
             yield {found.WHAT: found.to_json()}
+        yield from ({"episode": row.comparable()} for row in self.episodes())
         yield from ({"note": note.comparable()} for note in self.notes() if note.kind != "session")
 
     def _lineage(self, kind: type[_Lineage], round: int | None = None) -> list[_Lineage]:  # noqa: A002  # same

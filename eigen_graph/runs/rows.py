@@ -20,6 +20,11 @@ def instance_id(generation: int, index: int) -> str:
     return arm_instance_id(f"g{generation}", index)
 
 
+def episode_id(index: int, trial: int) -> str:
+    """Name of one trial of the task at one index; they sort by task, then by trial."""
+    return f"e{index:06d}-{trial:03d}"
+
+
 class Row(BaseModel):
     """A row of the ledger, as a value."""
 
@@ -124,4 +129,34 @@ class InstanceRow(_Made):
         for part in (data, *data["attempts"]):
             if part["trajectory"]:
                 part["trajectory"].pop("seconds", None)
+        return data
+
+
+class EpisodeRow(Row):
+    """All that became of one trial of one task in an evaluation."""
+
+    id: str
+    index: int
+    """The task's place in the evaluation."""
+    trial: int
+    task_id: str
+    seed: int
+    """What its models were seeded with."""
+    status: Literal["judged", "unjudged", "infrastructure"]
+    """`unjudged`: a part of the verdict could not be judged. `infrastructure`: a server failed, nothing is known."""
+    reason: str = ""
+    """Why it was not judged."""
+    trajectory: dict[str, Any] | None = None
+    verdict: dict[str, Any] | None = None
+    opinions: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """What a judge model thought of each statement it was asked about."""
+    seconds: float = 0.0
+    """Wall time, seconds."""
+
+    def comparable(self) -> dict[str, Any]:
+        """All that a resumed evaluation must share with an uninterrupted one: everything but the times."""
+        data = self.to_json()
+        del data["seconds"]
+        if data["trajectory"]:
+            data["trajectory"].pop("seconds", None)
         return data

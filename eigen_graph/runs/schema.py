@@ -6,16 +6,24 @@ import json
 import sqlite3
 from typing import Any
 
-from eigen_graph.runs.rows import InstanceRow, PlanRow
+from eigen_graph.runs.rows import EpisodeRow, InstanceRow, PlanRow
 
-VERSION = 2
-"""Kept in `PRAGMA user_version`; version 1 knew no trials and no lineage, and is upgraded when it is written."""
+VERSION = 3
+"""Kept in `PRAGMA user_version`. Version 1 knew no trials and no lineage, version 2 no episodes; both are upgraded when
+they are written."""
 
 _INDEXES = (
     "create index instances_by_fate on instances (trial, generation, arm, fate, stage, blame)",
     "create index instances_by_plan on instances (plan_id, trial)",
 )
 _LINEAGE = "create table lineage (id text primary key, kind text not null, round integer, seq integer, data text)"
+_EPISODES = """
+    create table episodes (
+      id text primary key, idx integer not null, trial integer not null, task_id text not null,
+      seed integer not null, status text not null, reason text not null, trajectory text, verdict text,
+      opinions text not null, seconds real not null
+    )
+"""
 
 TABLES = (
     """
@@ -54,9 +62,12 @@ TABLES = (
     ) without rowid
     """,
     _LINEAGE,
+    _EPISODES,
 )
 
-_JSON = frozenset({"evidence", "task", "checker", "trajectory", "verdict", "review", "attempts"})
+_JSON_OF_INSTANCE = frozenset({"evidence", "task", "checker", "trajectory", "verdict", "review", "attempts"})
+_JSON_OF_EPISODE = frozenset({"trajectory", "verdict", "opinions"})
+_JSON = _JSON_OF_INSTANCE | _JSON_OF_EPISODE
 _INSTANCE = [
     "id",
     "generation",
@@ -95,6 +106,19 @@ _PLAN = [
     "synthesis",
     "evaluation",
 ]
+_EPISODE = [
+    "id",
+    "idx",
+    "trial",
+    "task_id",
+    "seed",
+    "status",
+    "reason",
+    "trajectory",
+    "verdict",
+    "opinions",
+    "seconds",
+]
 _REPLY = ["key", "instance", "role", "model", "input_tokens", "output_tokens", "cost_usd", "seconds", "reply"]
 
 
@@ -103,16 +127,20 @@ def _as_version_2(table: str, columns: list[str]) -> str:
     return f"create temp view {table} as select {kept}, 'g' || generation as arm, '' as trial from main.{table}"  # noqa: S608  # constants
 
 
-VIEW_1 = (
-    "pragma temp_store = memory",
-    # SQLite looks a name up in `temp` before `main`, so every query finds these instead.
-    _as_version_2("plans", _PLAN),
-    _as_version_2("instances", _INSTANCE),
-    _LINEAGE.replace("create table", "create temp table"),
-)
-"""Makes a connection read a ledger of version 1 as one of this version; the file stays as it is."""
+# SQLite looks a name up in `temp` before `main`, so every query finds these instead.
+_VIEW_2 = ("pragma temp_store = memory", _EPISODES.replace("create table", "create temp table"))
+VIEWS = {
+    1: (
+        *_VIEW_2,
+        _as_version_2("plans", _PLAN),
+        _as_version_2("instances", _INSTANCE),
+        _LINEAGE.replace("create table", "create temp table"),
+    ),
+    2: _VIEW_2,
+}
+"""By version: makes a connection read such a ledger as one of this version; the file stays as it is."""
 
-UPGRADE_1 = (
+_UPGRADE_1 = (
     # The default spares a rewrite of every row: nearly all that version 1 wrote is of generation 0.
     *(
         f"alter table {table} add column {column}"
@@ -126,7 +154,8 @@ UPGRADE_1 = (
     *_INDEXES,
     _LINEAGE,
 )
-"""Makes a ledger of version 1 one of this version; to be run in one transaction."""
+UPGRADES = {1: (*_UPGRADE_1, _EPISODES), 2: (_EPISODES,)}
+"""By version: makes such a ledger one of this version; to be run in one transaction."""
 
 
 def _insert(table: str, columns: list[str], marks: list[str]) -> str:
@@ -140,6 +169,7 @@ INSERT_INSTANCE = _insert(
     _INSTANCE,
     ["(select id from texts where text = ?)" if name == "agent_system" else "?" for name in _INSTANCE],
 )
+INSERT_EPISODE = _insert("episodes", _EPISODE, ["?"] * len(_EPISODE))
 INSERT_REPLY = _insert("replies", _REPLY, ["?"] * len(_REPLY))
 SELECT_INSTANCE = "select i.*, t.text as agent_text from instances i join texts t on t.id = i.agent_system"
 
@@ -167,9 +197,10 @@ FORGET = (
     """,  # noqa: S608  # constants
     "delete from usage where instance in (select value from json_each(?))",
     "delete from instances where id in (select value from json_each(?))",
+    "delete from episodes where id in (select value from json_each(?))",
 )
-"""Takes instances out. What they cost stays in the run's sums, and is not theirs when they are made again: a failed
-server must not make an arm of a trial dear."""
+"""Takes instances and episodes out. What they cost stays in the run's sums, and is not theirs when they are made again:
+a failed server must not make an arm of a trial dear."""
 
 ADOPT = (
     """
@@ -198,11 +229,11 @@ SELECT_LINEAGE = """
 
 
 def prepare(ledger: sqlite3.Connection) -> None:
-    """Make the tables in an empty file, and a ledger of version 1 one of this version; needs an open transaction."""
+    """Make the tables in an empty file, and an older ledger one of this version; needs an open transaction."""
     (objects,) = ledger.execute("select count(*) from sqlite_master").fetchone()
     (version,) = ledger.execute("pragma user_version").fetchone()
-    if not objects or version == 1:
-        for statement in UPGRADE_1 if objects else TABLES:
+    if not objects or version in UPGRADES:
+        for statement in UPGRADES[version] if objects else TABLES:
             ledger.execute(statement)
         ledger.execute(f"pragma user_version = {VERSION}")
 
@@ -231,9 +262,24 @@ def instance_from_sql(found: sqlite3.Row) -> InstanceRow:
     data = dict(found)
     data["index"] = data.pop("idx")
     data["agent_system"] = data.pop("agent_text")
-    for name in _JSON:
+    for name in _JSON_OF_INSTANCE:
         data[name] = None if data[name] is None else json.loads(data[name])
     return InstanceRow.model_validate(data)
+
+
+def episode_to_sql(row: EpisodeRow) -> tuple[Any, ...]:
+    """A row as parameters of `INSERT_EPISODE`."""
+    values: dict[str, Any] = {**row.to_json(), "idx": row.index}
+    return tuple(_sql_value(name, values[name]) for name in _EPISODE)
+
+
+def episode_from_sql(found: sqlite3.Row) -> EpisodeRow:
+    """Inverse of `episode_to_sql`."""
+    data = dict(found)
+    data["index"] = data.pop("idx")
+    for name in _JSON_OF_EPISODE:
+        data[name] = None if data[name] is None else json.loads(data[name])
+    return EpisodeRow.model_validate(data)
 
 
 def plan_to_sql(row: PlanRow) -> tuple[Any, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from eigen_graph.runs import InstanceRow, PlanRow, arm_instance_id
+from eigen_graph.runs import EpisodeRow, InstanceRow, PlanRow, arm_instance_id, episode_id
 
 
 @dataclass
@@ -32,3 +32,8 @@ def plan(
 ) -> PlanRow:
     fields = {"id": f"p{index}", "generation": 0, **fields}
     return PlanRow(index=index, clause=clause, tools=tools, difficulty=difficulty, persona="terse", **fields)
+
+
+def episode(index: int, trial: int, **fields: Any) -> EpisodeRow:
+    fields = {"task_id": f"t{index}", "seed": 7, "status": "judged", "verdict": {"reward": 1.0}, **fields}
+    return EpisodeRow(id=episode_id(index, trial), index=index, trial=trial, **fields)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_rows import Call, plan, row
+from ledger_rows import Call, episode, plan, row
 
 from eigen_graph.core import EigenGraphError
 from eigen_graph.runs import Attempt, Cell, Ledger, LedgerError, LedgerReader, instance_id
@@ -117,6 +117,28 @@ async def test_forgotten_instances_are_made_again_and_their_cost_stays(tmp_path:
         )
 
 
+async def test_episodes_are_kept_once_and_a_broken_one_goes_on_from_its_replies(tmp_path: Path):
+    hostile = {"messages": [{"role": "user", "content": "\U0001f600 \u0000 \ud800"}], "seconds": 1.5}
+    async with Ledger(tmp_path / "l.sqlite") as ledger:
+        await ledger.record(Call("a", "e000000-001"))
+        await ledger.add_episode(episode(0, 1, status="infrastructure", reason="gone", verdict=None))
+        await ledger.add_episode(episode(0, 0, trajectory=hostile, opinions={"Polite.": {"met": True, "reason": ""}}))
+        await ledger.add_episode(episode(0, 0, status="unjudged"))
+        assert [(row.id, row.status) for row in ledger.episodes()] == [
+            ("e000000-000", "judged"),
+            ("e000000-001", "infrastructure"),
+        ]
+        assert next(ledger.episodes()).trajectory == hostile
+        assert ledger.episode_ids("infrastructure") == {"e000000-001"}
+        await ledger.forget(["e000000-001"])
+        assert ledger.episode_ids() == {"e000000-000"}
+        assert await ledger.recall("a") == {"content": "hi"}
+        await ledger.add_episode(episode(0, 1))
+        assert await ledger.recall("a") is None
+        assert ledger.costs(["e000000-001"])["e000000-001"].tokens == 110
+        assert [part["episode"]["trial"] for part in ledger.snapshot() if "episode" in part] == [0, 1]
+
+
 async def test_counts_and_coverage(tmp_path: Path):
     async with Ledger(tmp_path / "l.sqlite") as ledger:
         await ledger.add_plans([plan(0), plan(1, tools=("book", "pay")), plan(2, clause="2", difficulty="hard")])
@@ -214,7 +236,7 @@ async def test_another_version_and_no_ledger_at_all_are_refused(tmp_path: Path):
     with closing(sqlite3.connect(path)) as db:
         db.execute("pragma user_version = 99")
     with pytest.raises(
-        LedgerError, match=r"has version 99, this eigen_graph reads versions 1 to 2: use .*start a new run"
+        LedgerError, match=r"has version 99, this eigen_graph reads versions 1 to 3: use .*start a new run"
     ):
         Ledger(path)
     with pytest.raises(LedgerError, match="version 99"):

@@ -1,4 +1,7 @@
-"""Ledgers of version 1, which knew neither trials nor lineage: read as they are, upgraded when they are written."""
+"""Ledgers of older versions: read as they are, upgraded when they are written.
+
+Version 1 knew neither trials nor lineage, version 2 no episodes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledger_rows import Call, plan, row
+from ledger_rows import Call, episode, plan, row
 
 from eigen_graph.runs import GenerationRow, Ledger, LedgerError, LedgerReader
 
@@ -62,14 +65,61 @@ insert into instances values
 insert into replies values (1, 'k', 'g0-000003', 'agent', 'scripted', 100, 10, 0.25, 0.5, '{"content":"hi"}');
 insert into usage values ('g0-000000', 'agent', 'scripted', 3, 300, 30, null, 3, 1.5);
 """
+TABLES_2 = """
+create table plans (
+  id text primary key, generation integer not null, idx integer not null, arm text not null,
+  trial text not null, clause text not null, tools text not null, difficulty text not null,
+  persona text not null, title text not null, synthesis text not null, evaluation text not null
+) without rowid;
+create table texts (id integer primary key, text text not null unique);
+create table instances (
+  id text primary key, generation integer not null, idx integer not null, arm text not null,
+  trial text not null, plan_id text not null, fate text not null, stage text not null, blame text,
+  reason text not null, kill_rate real, workflow text not null, seconds real not null,
+  agent_system integer not null references texts, user_system text not null, evidence text not null, task text,
+  checker text, verdict text, review text, trajectory text, attempts text not null
+);
+create index instances_by_fate on instances (trial, generation, arm, fate, stage, blame);
+create index instances_by_plan on instances (plan_id, trial);
+create table replies (
+  id integer primary key, key text not null unique, instance text not null, role text not null,
+  model text not null, input_tokens integer not null, output_tokens integer not null, cost_usd real,
+  seconds real not null, reply text not null
+);
+create index replies_by_instance on replies (instance);
+create table usage (
+  instance text not null, role text not null, model text not null, calls integer not null,
+  input_tokens integer not null, output_tokens integer not null, cost_usd real,
+  unpriced_calls integer not null, seconds real not null,
+  primary key (instance, role, model)
+) without rowid;
+create table lineage (id text primary key, kind text not null, round integer, seq integer, data text);
+pragma user_version = 2;
+"""
+ROWS_2 = """
+insert into texts values (1, 'The policy.');
+insert into plans values
+  ('p0', 0, 0, 'g0', '', '1', '["book"]', 'easy', 'terse', '', '', ''),
+  ('p1', 0, 1, 'g0', '', '1', '["book"]', 'easy', 'terse', '', '', ''),
+  ('p2', 2, 2, 'g2', '', '1', '["book"]', 'easy', 'terse', '', '', '');
+insert into instances values
+  ('g0-000000', 0, 0, 'g0', '', 'p0', 'accepted', 'reviewer', null, '', 0.75, '', 3.25, 1, '', '[3]', '{"id":"t"}',
+   null, null, null, null, '[]'),
+  ('g0-000001', 0, 1, 'g0', '', 'p1', 'rejected', 'judge', 'agent', 'why', null, '', 0.0, 1, '', '[]', null, null,
+   null, null, null, '[]'),
+  ('g2-000002', 2, 2, 'g2', '', 'p2', 'accepted', 'reviewer', null, '', null, '', 0.0, 1, '', '[]', null, null, null,
+   null, null, '[]');
+insert into replies values (1, 'k', 'g0-000003', 'agent', 'scripted', 100, 10, 0.25, 0.5, '{"content":"hi"}');
+insert into usage values ('g0-000000', 'agent', 'scripted', 3, 300, 30, null, 3, 1.5);
+"""
 
 
-@pytest.fixture
-def old(tmp_path: Path) -> Path:
+@pytest.fixture(params=[OLD_TABLES + OLD_ROWS, TABLES_2 + ROWS_2], ids=["version 1", "version 2"])
+def old(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     path = tmp_path / "old.sqlite"
     with closing(sqlite3.connect(path)) as db:
         db.execute("pragma journal_mode = wal")
-        db.executescript(OLD_TABLES + OLD_ROWS)
+        db.executescript(request.param)
     return path
 
 
@@ -98,6 +148,8 @@ def _seen(ledger: LedgerReader) -> dict[str, Any]:
         lambda: list(ledger.instances(arm="g2", trial=None)),
         lambda: list(ledger.instances(trial="r1")),
         lambda: list(ledger.plans()),
+        lambda: list(ledger.episodes()),
+        ledger.episode_ids,
         lambda: ledger.instance("g2-000002"),
     ]
     return dict(enumerate(read() for read in reads))
@@ -111,7 +163,7 @@ def _layout(path: Path) -> list[Any]:
         return [db.execute(tables).fetchall(), db.execute(indexes).fetchall()]
 
 
-async def test_a_ledger_of_version_1_reads_as_if_it_were_made_today(old: Path, tmp_path: Path):
+async def test_an_old_ledger_reads_as_if_it_were_made_today(old: Path, tmp_path: Path):
     await _made_now(tmp_path / "new.sqlite")
     before = await asyncio.to_thread(old.read_bytes)
     with LedgerReader(old) as reader, LedgerReader(tmp_path / "new.sqlite") as new:
@@ -133,12 +185,14 @@ async def test_it_is_upgraded_when_it_is_opened_to_be_written(old: Path, tmp_pat
             await ledger.add_instance(row(3))
             await ledger.add_instance(row(0, arm="c1", trial="r1"))
             await ledger.adopt(["c1-000000"], generation=1, instead_of=["g0-000000"], trial="r1")
+            await ledger.add_episode(episode(0, 0))
             await ledger.put(GenerationRow(number=0, blueprint={}, digest="d", champion=True))
         assert early.instance("g0-000003") == row(3)  # who was reading goes on
     async with Ledger(old) as ledger:  # and again: there is nothing left to do
         assert ledger.finished_ids() == {"c1-000000", "g0-000001", "g0-000003", "g2-000002"}
         assert ledger.spent().calls == 4
         assert ledger.production_generation() == 0
+        assert list(ledger.episodes()) == [episode(0, 0)]
         assert _layout(old) == _layout(tmp_path / "new.sqlite")
 
 
