@@ -46,6 +46,8 @@ class Table(Mapping[str, R], Generic[R]):
     __slots__ = ("_base", "_changed", "name", "record_type")
     ordered = False
     """The order of records counts when contents are compared."""
+    copies = False
+    """A record is copied before a tool may change it, so records need not be immutable."""
 
     def __init__(
         self, name: str, record_type: type[R], base: Mapping[str, R], changed: dict[str, R | None] | None = None

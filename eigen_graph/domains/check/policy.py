@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from eigen_graph.core import Domain
+from eigen_graph.core import Domain, PlainPolicy, Policy
 from eigen_graph.domains.check.finding import Finding, error, warning
 
 _NUMBER = re.compile(r"^(\d+(?:\.\d+)*)[.)]\s", re.MULTILINE)
@@ -17,11 +17,10 @@ def check_policy(domain: Domain) -> Iterator[Finding]:
     policy = domain.policy
     if not policy.clauses:
         yield error("policy", "has no numbered clauses", "start each rule's line with its number: `7. Cancel only ...`")
-    numbers = _NUMBER.findall(policy.text)
-    for number in sorted({number for number in numbers if numbers.count(number) > 1}):
-        yield error(f"clause {number}", "stands in the policy more than once", "number every clause differently")
+    if not isinstance(policy, PlainPolicy):  # whose numbers and backticks mean nothing to us
+        yield from _check_numbers(policy)
     tools = {tool.name for actor in ("assistant", "user") for tool in domain.tools_of(actor)}
-    for number in policy.clauses:
+    for number in () if isinstance(policy, PlainPolicy) else policy.clauses:
         for name in policy.tools_named_in(number):
             if name not in tools:
                 yield error(
@@ -29,10 +28,18 @@ def check_policy(domain: Domain) -> Iterator[Finding]:
                     f"names `{name}`, which is no tool",
                     "keep backticks for tools, and spell them as they are called",
                 )
-    for name in sorted(tools):
-        if not re.search(rf"\b{re.escape(name)}\b", policy.text):
-            yield warning(f"tool {name}", "is not mentioned in the policy", "name it in the clause that governs it")
+    unnamed = [name for name in sorted(tools) if not re.search(rf"\b{re.escape(name)}\b", policy.text)]
+    if isinstance(policy, PlainPolicy):
+        unnamed = [", ".join(unnamed)] if unnamed else []
+    for name in unnamed:
+        yield warning(f"tool {name}", "is not mentioned in the policy", "name it in the clause that governs it")
     yield from _check_present(domain)
+
+
+def _check_numbers(policy: Policy) -> Iterator[Finding]:
+    numbers = _NUMBER.findall(policy.text)
+    for number in sorted({number for number in numbers if numbers.count(number) > 1}):
+        yield error(f"clause {number}", "stands in the policy more than once", "number every clause differently")
 
 
 def _check_present(domain: Domain) -> Iterator[Finding]:

@@ -23,7 +23,7 @@ def check_records(domain: Domain) -> Iterator[Finding]:
     for which, database in _databases(domain):
         for name, table in database.items():
             where = f"{which} table {name}"
-            for field in _mutable_fields(table.record_type):
+            for field in [] if table.copies else _mutable_fields(table.record_type):
                 yield warning(
                     where,
                     f"field {field!r} can be changed in place, behind the forks' backs",

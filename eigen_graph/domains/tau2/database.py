@@ -23,6 +23,7 @@ class CopyingTable(Table[Any]):
     """A table of foreign records, each copied before it may be changed."""
 
     __slots__ = ("_own", "ordered")
+    copies = True
 
     def __init__(
         self, name: str, record_type: type[Any], base: Mapping[str, Any], changed: dict[str, Any] | None = None
