@@ -206,7 +206,7 @@ def _by_criterion(verdict: Verdict) -> Attribution | None:
 
 
 def _by_tool(case: _Case) -> Attribution | None:
-    broken = [c for c in case.calls if case.wanted(c) and _failed(c) and _BROKEN_TOOL.match(_content(c))]
+    broken = [c for c in case.calls if _failed(c) and _BROKEN_TOOL.match(_content(c)) and case.wanted(c)]
     if broken:
         at = tuple(call.at for call in broken)
         return Attribution("tool", at, f"{broken[0].call.name} broke under a right call: {_content(broken[0])[:200]}")

@@ -29,8 +29,10 @@ def check_policy(domain: Domain) -> Iterator[Finding]:
                     "keep backticks for tools, and spell them as they are called",
                 )
     unnamed = [name for name in sorted(tools) if not re.search(rf"\b{re.escape(name)}\b", policy.text)]
-    if isinstance(policy, PlainPolicy):
-        unnamed = [", ".join(unnamed)] if unnamed else []
+    if unnamed and isinstance(policy, PlainPolicy):
+        names = ", ".join(unnamed)
+        yield warning("policy", f"does not mention {names}", "a model learns of them by their schemas only")
+        unnamed = []
     for name in unnamed:
         yield warning(f"tool {name}", "is not mentioned in the policy", "name it in the clause that governs it")
     yield from _check_present(domain)

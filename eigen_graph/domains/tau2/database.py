@@ -22,7 +22,7 @@ State = dict[str, Any]
 class CopyingTable(Table[Any]):
     """A table of foreign records, each copied before it may be changed."""
 
-    __slots__ = ("_own", "ordered")
+    __slots__ = ("_keys", "_own", "ordered")
     copies = True
 
     def __init__(
@@ -31,6 +31,7 @@ class CopyingTable(Table[Any]):
         super().__init__(name, record_type, base, changed)
         self._own: set[str] = set()
         """Keys whose record in `_changed` nobody else sees."""
+        self._keys: list[str] | None = None
         self.ordered = False
         """Order counts when contents are compared (tau2 keeps it as a list)."""
 
@@ -42,8 +43,16 @@ class CopyingTable(Table[Any]):
         self._own.add(key)
         return record
 
+    def writables(self) -> Iterator[Any]:
+        """Every record, each to be changed in place if need be; tau2 walks through its lists to find one."""
+        changed, own = self._changed, self._own
+        for key in self._in_order():
+            yield changed[key] if key in own else self.writable(key)
+
     def put(self, key: str, record: Any) -> Any:
         """Add or replace a record, which is the caller's own."""
+        if key not in self:
+            self._keys = None
         self._changed[key] = record
         self._own.add(key)
         return record
@@ -52,12 +61,18 @@ class CopyingTable(Table[Any]):
         """Delete a record; KeyError when there is none."""
         super().remove(key)
         self._own.discard(key)
+        self._keys = None
+
+    def _in_order(self) -> list[str]:
+        if self._keys is None:
+            self._keys = list(self._now())
+        return self._keys
 
     def fork(self) -> CopyingTable:
         """A table that starts from this one's state; from now on neither may change a record of before in place."""
         self._own.clear()
         twin = CopyingTable(self.name, self.record_type, self._base, dict(self._changed))
-        twin.ordered = self.ordered
+        twin.ordered, twin._keys = self.ordered, self._keys
         return twin
 
     def now(self) -> Mapping[str, Any]:
@@ -102,13 +117,13 @@ class WritableList:
         self._field = field
 
     def __iter__(self) -> Iterator[Any]:
-        return map(self._table.writable, list(self._table.now()))
+        return self._table.writables()
 
     def __len__(self) -> int:
         return len(self._table)
 
     def __getitem__(self, index: int) -> Any:
-        return self._table.writable(list(self._table.now())[index])
+        return list(self)[index]
 
     def append(self, record: Any) -> None:
         """Add a record at the end."""
@@ -123,29 +138,36 @@ class Live:
     """What a toolkit has for `self.db`: tau2's own field names over our tables.
 
     What was looked up once is kept as a plain attribute, for tau2's tools look the same field up again and again; so
-    a view is good only until the next fork, and one for reading only until the next write.
+    a view is good only until the next fork, and one for reading only until the next write. It knows the tables and not
+    their database, so that no circle keeps an episode alive until the garbage collector comes.
     """
 
-    _database: CopyingDatabase
+    _places: Mapping[str, tuple[Field, CopyingTable]]
     _writes: bool
 
-    def __init__(self, database: CopyingDatabase, *, writes: bool) -> None:
-        vars(self).update(_database=database, _writes=writes)
+    def __init__(self, places: Mapping[str, tuple[Field, CopyingTable]], *, writes: bool) -> None:
+        vars(self).update(_places=places, _writes=writes)
 
     def __getattr__(self, name: str) -> Any:
-        field, table = self._database.place(name)
+        field, table = self._place(name)
         value = self._look_up(field, table)
         vars(self)[name] = value
         return value
 
     def __setattr__(self, name: str, value: Any) -> None:
-        field, table = self._database.place(name)
+        field, table = self._place(name)
         records = field.records(value)
         for key in [key for key in table if key not in records]:
             table.remove(key)
         for key, record in records.items():
             table.put(key, record)
         vars(self).pop(name, None)
+
+    def _place(self, name: str) -> tuple[Field, CopyingTable]:
+        try:
+            return self._places[name]
+        except KeyError:
+            raise AttributeError(f"tau2's database has no {name!r}") from None
 
     def _look_up(self, field: Field, table: CopyingTable) -> Any:
         if field.shape == "one":
@@ -188,30 +210,25 @@ class CopyingDatabase(Database):
         self._reader: Live | None = None
         self._writer: Live | None = None
 
-    def place(self, name: str) -> tuple[Field, CopyingTable]:
-        """A field and its table; AttributeError for a name that tau2's database lacks."""
-        try:
-            table: Any = self._tables[name]
-            return self._fields[name], table
-        except KeyError:
-            raise AttributeError(f"tau2's database has no {name!r}") from None
-
     def live(self, *, writes: bool) -> Live:
         """The database as tau2's tools know it, to be read or to be changed."""
         if writes:
             self._reader = None
             if self._writer is None:
-                self._writer = Live(self, writes=True)
+                self._writer = Live(self._places(), writes=True)
             return self._writer
         if self._reader is None:
-            self._reader = Live(self, writes=False)
+            self._reader = Live(self._places(), writes=False)
         return self._reader
+
+    def _places(self) -> dict[str, tuple[Field, CopyingTable]]:
+        tables: Any = self._tables
+        return {name: (field, tables[name]) for name, field in self._fields.items()}
 
     @property
     def state(self) -> State:
-        """What its toolkit holds beside it, as it is now; a copy."""
-        held = self._state if self._made is None else {k: v for k, v in vars(self._made).items() if k != "db"}
-        return {name: copied(value) for name, value in held.items()}
+        """What a toolkit on this fork begins with, beside the database; a copy."""
+        return {name: copied(value) for name, value in self._state.items()}
 
     def toolkit(self, *, writes: bool) -> Any:
         """tau2's toolkit on this fork, for a call that reads or for one that writes."""
@@ -222,9 +239,13 @@ class CopyingDatabase(Database):
 
     def fork(self) -> Self:
         """As `Database.fork`; what the toolkit holds beside the database goes along."""
+        if self._made is not None:
+            # What the toolkit holds is the twin's too from now on, and so is whatever was handed out to it.
+            self._state = {name: value for name, value in vars(self._made).items() if name != "db"}
+            self._made = None
+        self._reader = self._writer = None
         twin = super().fork()
         twin._inherit(self)  # noqa: SLF001  # one of its own kind
-        self._reader = self._writer = None  # what it handed out is the twin's too from now on
         return twin
 
     def copy(self) -> Self:
@@ -241,7 +262,7 @@ class CopyingDatabase(Database):
     def _inherit(self, other: Self) -> None:
         self._fields = other._fields
         self._toolkit = other._toolkit
-        self._state = other._state if other._made is None else other.state
+        self._state = other._state
         self._made = None
         self._reader = self._writer = None
 
@@ -254,7 +275,7 @@ class CopyingDatabase(Database):
         for name, update in data.items():
             if name not in self._fields:
                 raise ValueError(f"the database has no {name!r}; it has {', '.join(self._fields)}")
-            field, table = self.place(name)
+            field, table = self._places()[name]
             kind = field.record_type
             if field.shape == "list":
                 setattr(self.live(writes=True), name, [kind.model_validate(row) for row in update])

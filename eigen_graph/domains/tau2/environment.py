@@ -27,7 +27,10 @@ class Tau2Environment(Environment):
     def __init__(self, domain: Domain, task: Task | None = None) -> None:
         self._stale = True
         super().__init__(domain, task)
-        self.sync()
+        try:
+            self.sync()
+        except Exception as error:  # whatever a task's initial data do to it
+            raise ToolError(f"initial state: {error}") from error
 
     def fork(self) -> Self:
         """A second environment in the same state."""
