@@ -102,23 +102,37 @@ async def made(arm: Arm, ledger: Ledger, plans: Mapping[int, PlanRow], *, seed: 
     context = arm.context
     ids = {index: arm_instance_id(arm.name, index) for index in plans}
     done = await asyncio.to_thread(ledger.finished_among, list(ids.values()))
-    todo = iter([index for index, name in ids.items() if name not in done])
 
-    async def work() -> None:
-        for index in _until_stopped(todo, context.stop):
-            row = await apart(_make(arm, index, plans[index], seed))
-            await ledger.add_instance(row)
-            tell({"instance": row.id, "fate": row.fate, "blame": row.blame, "stage": row.stage, "trial": row.trial})
+    async def make(index: int) -> None:
+        row = await apart(_make(arm, index, plans[index], seed))
+        await ledger.add_instance(row)
+        tell({"instance": row.id, "fate": row.fate, "blame": row.blame, "stage": row.stage, "trial": row.trial})
+
+    await each([index for index, name in ids.items() if name not in done], make, context)
+    return list(ids.values())
+
+
+async def each(todo: Collection[T], work: Callable[[T], Coroutine[Any, Any, None]], context: Context) -> None:
+    """Do a piece of work for each item, `Context.concurrency` of them at a time, begun in order.
+
+    Raises:
+        RunPausedError: `Context.stop` was set; what was in work is finished first.
+        Exception: The first that a piece of work raised; the others in work are cancelled.
+    """
+    waiting = iter(todo)
+
+    async def worker() -> None:
+        for item in _until_stopped(waiting, context.stop):
+            await work(item)
 
     try:
         async with asyncio.TaskGroup() as group:
-            for _ in range(min(context.concurrency, len(ids))):
-                group.create_task(work())
+            for _ in range(min(context.concurrency, len(todo))):
+                group.create_task(worker())
     except ExceptionGroup as failed:
         raise _first(failed) from None
     if context.stop.is_set():
         raise RunPausedError("the run was stopped; resume it to go on")
-    return list(ids.values())
 
 
 def apart(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
@@ -179,9 +193,10 @@ def _first(group: ExceptionGroup[Exception]) -> Exception:
     return error
 
 
-def _until_stopped(todo: Iterator[int], stop: asyncio.Event) -> Iterator[int]:
+def _until_stopped(todo: Iterator[T], stop: asyncio.Event) -> Iterator[T]:
     while not stop.is_set():
-        index = next(todo, None)
-        if index is None:
+        try:
+            item = next(todo)
+        except StopIteration:
             return
-        yield index
+        yield item

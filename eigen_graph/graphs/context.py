@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.runtime import Runtime
@@ -32,6 +32,7 @@ _MODELS = (
     "agent_model",
     "reviewer_model",
     "reflector_model",
+    "judge_model",
 )
 DomainRef = Annotated[str | InstanceOf[Domain], _TEXT]
 ModelRef = Annotated[str | InstanceOf[BaseChatModel], _TEXT]
@@ -60,11 +61,19 @@ class Context(BaseModel):
     reflector_model: ModelRef | None = Field(
         None, description="Model that proposes changes when a run evolves, if not `model`."
     )
+    judge_model: ModelRef | None = Field(
+        None, description="Model that judges statements about a dialogue when agents are evaluated, if not `model`."
+    )
     base_url: str | None = Field(None, description="URL of an OpenAI-compatible server, ending in /v1.")
     concurrency: int = Field(16, ge=1, le=1024, description="Instances in work, and model calls in flight, at once.")
     request_timeout: float = Field(120.0, gt=0, description="Longest wait for one model reply, in seconds.")
     max_steps: int = Field(100, ge=4, le=1000, description="Messages and tool results of one dialogue at most.")
     max_errors: int = Field(10, ge=1, description="Failed calls of one dialogue at most, both sides together (tau2).")
+    limits: Literal["eigen", "tau2"] = Field(
+        "eigen",
+        description="How the two are applied: a stop stands and each result counts, or as tau2 does: a limit reached "
+        "with a stop overwrites it, and the results of one message count as one step.",
+    )
     max_submissions: int = Field(4, ge=1, le=20, description="How often a writer may submit one task.")
     max_look_ups: int = Field(20, ge=1, le=200, description="Read calls of a writer for one task at most.")
     min_kill_rate: float = Field(0.95, ge=0, le=1, description="Share of mutants a checker must fail to be trusted.")
@@ -139,19 +148,23 @@ class Context(BaseModel):
             self._cast = self._build(None, self._budget)
         return self._cast
 
-    async def preflight(self, budget: Budget | None = None, *, trials: Budget | None = None) -> None:
+    async def preflight(
+        self, budget: Budget | None = None, *, trials: Budget | None = None, given: bool = False
+    ) -> None:
         """Make sure that the models can be used, before anything is written.
 
         Args:
             budget: Of the run.
             trials: Of its evolution's trials.
+            given: The tasks are there, no writer writes them.
 
         Raises:
             EigenGraphError: A spec, key, price or playbook is missing, a server cannot be reached, or a scripted
                 verifier, user, agent or reviewer is to play what another model wrote.
         """
         async with self._build(None, budget) as cast:
-            _require_playable(cast, self.workflow)
+            if not given:
+                _require_playable(cast, self.workflow)
             cast.check_budget(trials or Budget())
             await cast.preflight()
 
@@ -164,6 +177,7 @@ class Context(BaseModel):
             "agent": self.agent_model,
             "reviewer": self.reviewer_model,
             "reflector": self.reflector_model,
+            "judge": self.judge_model,
         }
         return Cast.build(
             self.model,

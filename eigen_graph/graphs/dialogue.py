@@ -1,8 +1,9 @@
 """Dialogue: user and agent talk, each acting through its own tools, until one ends it or a limit does.
 
 The user sees its scenario and nothing else; the agent sees the policy and its tools and nothing else; neither sees the
-other's calls. Limits, stop markers and termination reasons are tau2's (orchestrator rules, half duplex), with one
-difference: a limit never overwrites a stop.
+other's calls. Limits, stop markers and termination reasons are tau2's (orchestrator rules, half duplex), with two
+differences unless `Context.limits` asks for its rules to the letter: a limit never overwrites a stop, and each tool
+result counts as a step.
 
 One node is one turn, tool calls included: with a node for every message LangGraph's own steps would cost 2.7 times as
 much.
@@ -40,6 +41,14 @@ class DialogueRequest(TypedDict, total=False):
     """Counts tries at the same task, so that each is sampled anew."""
     history: list[dict[str, Any]]
     """The first messages of an earlier dialogue of this task, to go on from; without them it begins anew."""
+    scene: str
+    """Names it in accounts and to the reply cache; the task's id when left out."""
+    seed: int
+    """Sent along to servers that take one."""
+    agent_system: str
+    """The agent's instructions; ours when left out."""
+    user_system: str
+    """The user's instructions; ours when left out."""
 
 
 class DialogueState(DialogueRequest, total=False):
@@ -56,8 +65,6 @@ class DialogueState(DialogueRequest, total=False):
     """Names what the last turn left in `Context.worlds`."""
     trajectory: dict[str, Any]
     """The finished dialogue, as JSON."""
-    agent_system: str
-    user_system: str
 
 
 async def begin(state: DialogueState, runtime: Runtime[Context]) -> Command[Literal["user", "agent"]]:
@@ -75,8 +82,10 @@ async def begin(state: DialogueState, runtime: Runtime[Context]) -> Command[Lite
         "errors": sum(bool(data.get("error")) for data in messages),
         "usage": {},
         "began": time.time(),
-        "agent_system": context.prompt("agent").part("system", policy=domain.policy.text, now=domain.now),
-        "user_system": context.prompt("user").part(
+        "agent_system": state.get("agent_system")
+        or context.prompt("agent").part("system", policy=domain.policy.text, now=domain.now),
+        "user_system": state.get("user_system")
+        or context.prompt("user").part(
             "system", scenario=str(task.user_scenario), stop=STOP, tools_rule=_tools_rule(domain)
         ),
     }
@@ -126,7 +135,7 @@ class _Turn:
         self.role: Role = "user" if actor == "user" else "agent"
         self.tools = domain.tools_of(actor)
         self.world = context.worlds.take(state.get("world", ""), domain, state["task"], systems, state["messages"])
-        self.scene = _scene(self.world.task, state.get("attempt", 0))
+        self.scene = _scene(self.world.task, state)
         self.said: list[dict[str, Any]] = []
         self.steps, self.errors = state["steps"], state["errors"]
         self.usage = dict(state["usage"])
@@ -152,6 +161,8 @@ class _Turn:
             self._add(message)
             for call in message.tool_calls:
                 self._add(self.world.environment.answer(call, self.actor))
+            if self.context.limits == "tau2" and message.tool_calls:
+                self.steps -= len(message.tool_calls) - 1
             if not message.tool_calls:
                 return self._after_speaking(message.content or "")
             if limit := self._limit():
@@ -174,7 +185,7 @@ class _Turn:
 
     def _after_speaking(self, text: str) -> Termination | None:
         if self.actor == "user" and any(marker in text for marker in STOP_MARKERS):
-            return "user_stop"
+            return (self._limit() if self.context.limits == "tau2" else None) or "user_stop"
         return self._limit()
 
     def _limit(self) -> Termination | None:
@@ -183,9 +194,14 @@ class _Turn:
         return "max_steps" if self.steps >= self.context.max_steps else None
 
 
-def _scene(task: Task, attempt: int) -> Scene:
+def _scene(task: Task, state: DialogueState) -> Scene:
     cue = task.tags.cue
-    return Scene(id=task.id, cue=Cue.model_validate(cue) if cue else None, attempt=attempt)
+    return Scene(
+        id=state.get("scene") or task.id,
+        cue=Cue.model_validate(cue) if cue else None,
+        attempt=state.get("attempt", 0),
+        seed=state.get("seed"),
+    )
 
 
 def _tools_rule(domain: Domain) -> str:

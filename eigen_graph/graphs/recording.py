@@ -40,15 +40,25 @@ def find_run(path: Path | str, context: Context) -> RunFolder:
     Raises:
         EigenGraphError: There is none, it does not say what was asked for, or it was made on another database.
     """
-    folder, digest = RunFolder.open(path), database_digest(context.resolved_domain)
+    folder = RunFolder.open(path)
     if not isinstance(folder.info.settings.get("request"), dict):
         raise EigenGraphError(f"{folder.path / 'run.json'} does not say what was asked for: start a new run")
+    require_database(folder, context)
+    return folder
+
+
+def require_database(folder: RunFolder, context: Context) -> None:
+    """Make sure that a run goes on with the data it was begun on.
+
+    Raises:
+        EigenGraphError: The domain's databases are others now.
+    """
+    digest = database_digest(context.resolved_domain)
     if folder.info.database != digest:
         raise EigenGraphError(
-            f"the run in {path} was made on database {folder.info.database} of domain {folder.info.domain!r}, "
+            f"the run in {folder.path} was made on database {folder.info.database} of domain {folder.info.domain!r}, "
             f"which is now {digest}: use the version that made it, or start a new run"
         )
-    return folder
 
 
 @asynccontextmanager

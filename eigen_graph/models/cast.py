@@ -31,7 +31,7 @@ Tools = Sequence[BaseTool | dict[str, Any]]
 ModelLike = str | ModelSpec | BaseChatModel
 _MAX_TOOLSETS = 256
 _CHARS_A_TOKEN = 4
-_OPTIONAL: tuple[Role, ...] = ("verifier", "reflector")
+_OPTIONAL: tuple[Role, ...] = ("verifier", "reflector", "judge")
 """Roles that not every run has: left scripted, they need no playbook before they are asked."""
 
 
@@ -187,6 +187,8 @@ class Cast:
         self, role: Role, messages: Sequence[BaseMessage], options: dict[str, Any], scene: Scene
     ) -> AIMessage:
         player = self.players[role]
+        if scene.seed is not None and player.takes_seed:
+            options = {**options, "seed": scene.seed}
         if player.deterministic:
             key = self._keys.of_place(role, scene)
             self.meter.check()

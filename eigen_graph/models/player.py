@@ -72,6 +72,8 @@ class Player:
         self.plays_cases = self.deterministic or send_case
         """Is given the playbook case: scripted, here or behind a server. What it writes follows the case."""
         self._endpoint = endpoint
+        self.takes_seed = endpoint is not None and getattr(chat, "seed", None) is None
+        """A seed can be sent with a request: it goes to a server, and its spec names none."""
         self._speaks_openai = any(base.__name__ == "BaseChatOpenAI" for base in type(chat).__mro__)
         self._failures = 0
         self._last: Exception | None = None

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from eigen_graph.core import Cue
 
-Role = Literal["planner", "writer", "verifier", "user", "agent", "reviewer", "reflector"]
+Role = Literal["planner", "writer", "verifier", "user", "agent", "reviewer", "reflector", "judge"]
 """Who a model plays."""
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -24,6 +24,8 @@ class Scene(BaseModel):
     """The playbook case that a scripted role plays; a real model never sees it."""
     attempt: int = 0
     """Which try at this scene; a new one asks the models afresh."""
+    seed: int | None = None
+    """Sent to a server with each request, if its model's spec names no seed; None: nothing is sent."""
 
     def metadata(self, role: Role) -> dict[str, Any]:
         """What travels beside the messages as `metadata["eigen"]`."""
