@@ -11,7 +11,7 @@ from eigen_graph.domains.tau2.toolkit import as_text, invoke
 if TYPE_CHECKING:
     from eigen_graph.core import Actor, Assertion, Domain, Setup, Task, ToolCall
 
-_RESERVED = frozenset({"tool_name", "requestor", "self"})
+_BY_NAME, _BY_PLACE = "requestor", ("self", "tool_name")
 """Parameters of tau2's own way to a tool: an argument of such a name is one too many there."""
 
 
@@ -58,12 +58,11 @@ class Tau2Environment(Environment):
 
     def _call(self, name: str, arguments: Mapping[str, Any] | str, actor: Actor, *, sync: bool = True) -> Any:
         side = self.domain.agent if actor == "assistant" else self.domain.user
-        if side is None:
-            raise ToolError("User tools not available")
         if isinstance(arguments, str):  # tau2 knows no such call
             raise ToolError("the arguments are not a JSON object")
-        if taken := sorted(_RESERVED & arguments.keys()):
-            raise ToolError(f"make_tool_call() got multiple values for keyword argument {taken[0]!r}")
+        _require_passable(arguments)
+        if side is None:
+            raise ToolError("User tools not available")
         if (bound := side.toolbox.get(name)) is None:
             raise ToolError(f"Tool '{name}' not found.")
         self._stale = self._stale or bound.traits.writes
@@ -117,3 +116,12 @@ class Tau2Environment(Environment):
             database.merge(data)
         except Exception as error:
             raise ToolError(f"initial data: {error}") from error
+
+
+def _require_passable(arguments: Mapping[str, Any]) -> None:
+    """Refuse arguments that never get as far as a tool, in Python's words for it."""
+    way = "Environment.make_tool_call() got multiple values for"
+    if _BY_NAME in arguments:
+        raise ToolError(f"tau2.environment.environment.{way} keyword argument {_BY_NAME!r}")
+    if taken := next((name for name in arguments if name in _BY_PLACE), None):
+        raise ToolError(f"{way} argument {taken!r}")
