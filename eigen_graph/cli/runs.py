@@ -10,6 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from eigen_graph.checkers.contamination import RESERVED
 from eigen_graph.cli.console import out, print_json
 from eigen_graph.core import Domain, EigenGraphError
 from eigen_graph.domains import load_domain
@@ -51,6 +52,7 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
             "calls": spent.calls,
             "tokens": spent.input_tokens + spent.output_tokens,
             "cost_usd": spent.cost_usd,
+            "reserved": ledger.count_reasons(RESERVED),
             "reasons": _reasons(ledger),
             "generation": champion.number if champion else None,
             "trial_tokens": trials.input_tokens + trials.output_tokens,
@@ -63,6 +65,8 @@ def status(run: RunPath, as_json: AsJson = False) -> None:
     table.add_row("accepted", f"{counts.accepted} of {wanted}")
     table.add_row("rejected", f"{counts.rejected}{_listed(counts.by_blame)}")
     table.add_row("ended at", _listed(counts.by_stage).strip(" ()") or "-")
+    if data["reserved"]:
+        table.add_row("reserved", f"{data['reserved']} of the rejected: too close to a task kept for testing")
     if counts.dropped:
         table.add_row("dropped", f"{counts.dropped} (the model server failed; resume makes the last ones again)")
     table.add_row("kill rate", f"{data['mean_kill_rate']:.3f} on average" if kill_rates else "-")
@@ -151,6 +155,8 @@ def export(  # noqa: PLR0917  # one parameter an option is how Typer works
     exact = sum(duplicate.kind == "exact" for duplicate in report.duplicates)
     near = len(report.duplicates) - exact
     left_out = f"; left out {_many(exact, 'duplicate')}, {_many(near, 'near-duplicate')}" if report.duplicates else ""
+    if report.overlap and report.overlap.left_out:
+        left_out += f"; left out {_many(len(report.overlap.left_out), 'dialogue')} too close to a reserved task"
     out.print(f"{_many(report.exported, 'dialogue')} into {report.folder}{left_out}", highlight=False, soft_wrap=True)
     table = Table.grid(padding=(0, 2, 0, 0))
     for file, rows in report.files.items():

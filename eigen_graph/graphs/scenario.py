@@ -1,11 +1,13 @@
 """Scenario: a writer explores the database by read tools and submits a task, whose solution is run at once.
 
-What it submits is examined (`examination.py`); a fault goes back in words, a bounded number of times. (The paper's task
-synthesis agent with its verification, executed instead of judged.)
+What it submits is examined (`examination.py`), and must not come close to a task that the domain reserves for testing
+(`checkers/contamination.py`); a fault goes back in words, a bounded number of times. (The paper's task synthesis agent
+with its verification, executed instead of judged.)
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 import random
 from collections.abc import Sequence
@@ -20,8 +22,9 @@ from langgraph.types import Command
 from pydantic import ValidationError
 from typing_extensions import TypedDict
 
+from eigen_graph.checkers.contamination import TOO_CLOSE, too_close
 from eigen_graph.checkers.verdict import bounded
-from eigen_graph.core import PERSONAS, Actor, Cue, Domain, TaskDraft, ToolCall, case_tags, environment_of
+from eigen_graph.core import PERSONAS, Actor, Cue, Domain, Task, TaskDraft, ToolCall, case_tags, environment_of
 from eigen_graph.graphs import wording
 from eigen_graph.graphs.context import Context, context_of
 from eigen_graph.graphs.examination import faults
@@ -108,12 +111,17 @@ async def examine(state: ScenarioState, runtime: Runtime[Context]) -> Command[Li
     calls = calls_of(_last_reply(state))
     submitted = [call for call in calls if call.name == submit_task.name]
     problem = "Call `submit_task` with the task, or a read tool to look around."
+    reserved, domain = "", context.resolved_domain
     if submitted:
         task, problem = _judge(submitted[0], state, context)
-        if task is not None:
-            return Command(goto="__end__", update={"task": task, "outcome": "written", "submissions": used})
+        if task and domain.tasks:  # in a thread, because the first look at a domain's own tasks reads a file of them
+            reserved = await asyncio.to_thread(too_close, task, domain)
+        if task and not reserved:
+            update = {"task": task.to_json(), "outcome": "written", "submissions": used}
+            return Command(goto="__end__", update=update)
+        problem = TOO_CLOSE if reserved else problem
     if used >= context.max_submissions:
-        reason = f"no valid task in {used} submissions; the last: {problem}"
+        reason = reserved or f"no valid task in {used} submissions; the last: {problem}"
         return Command(goto="__end__", update={"outcome": "failed", "reason": reason, "submissions": used})
     if not calls:
         return Command(goto="draft", update={"messages": [HumanMessage(problem)], "submissions": used})
@@ -182,7 +190,7 @@ def _parties(domain: Domain) -> tuple[Actor, ...]:
     return ("assistant", "user") if domain.user else ("assistant",)
 
 
-def _judge(call: ToolCall, state: ScenarioState, context: Context) -> tuple[dict[str, Any] | None, str]:
+def _judge(call: ToolCall, state: ScenarioState, context: Context) -> tuple[Task | None, str]:
     """The task and nothing, or nothing and what is wrong."""
     if isinstance(call.arguments, str):
         return None, "the arguments of submit_task are not a JSON object"
@@ -199,7 +207,7 @@ def _judge(call: ToolCall, state: ScenarioState, context: Context) -> tuple[dict
     task = submitted.to_task(state.get("id", "task"), tags, persona=PERSONAS.get(cue.persona))
     if found := list(faults(submitted, task, domain)):
         return None, _told(found)
-    return task.to_json(), ""
+    return task, ""
 
 
 def _told(found: Sequence[str]) -> str:

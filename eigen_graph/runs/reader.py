@@ -92,6 +92,15 @@ class LedgerReader:
                 stages[stage] += count
         return Counts(**fates, by_blame=dict(sorted(blames.items())), by_stage=dict(sorted(stages.items())))
 
+    def count_reasons(self, beginning: str) -> int:
+        """How many instances were not accepted for a reason that begins like this, trials left out."""
+        (count,) = self._reads.execute(
+            "select count(*) from instances "
+            "where trial = '' and fate <> 'accepted' and substr(reason, 1, length(?1)) = ?1",
+            (beginning,),
+        ).fetchone()
+        return int(count)
+
     def spent(self) -> Spent:
         """Calls, tokens and money of the whole run; every call counts once, however often the run was interrupted."""
         return sum_spent(self._reads)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eigen_graph.checkers.contamination import withheld
 from eigen_graph.graphs.workflow import ACCEPT, REJECT, WorkflowSpec
 from eigen_graph.runs import Attempt, InstanceRow, PlanRow
 
@@ -95,7 +96,7 @@ class Course:
             blame="" if accepted else line(row.blame or "unknown", _MAX_NAME),
             stage=line(row.stage, _MAX_NAME),
             way=_last_way(row, workflow),
-            reason=line(row.reason, _MAX_REASON),
+            reason=line(withheld(row.reason), _MAX_REASON),
             verdict="" if accepted else _failed_part(row.verdict),
             shown=() if accepted else tuple(_shown(row.trajectory, row.evidence)),
             traits=traits,

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from eigen_graph import __version__
+from eigen_graph.checkers.likeness import ACTIONS, GOAL, RECORDS
 from eigen_graph.core import DIFFICULTIES, Domain
 from eigen_graph.runs.coverage import Cell
 from eigen_graph.runs.datasets.dialogues import View
+from eigen_graph.runs.datasets.overlap import Overlap
 from eigen_graph.runs.datasets.report import ExportReport
 from eigen_graph.runs.folder import RunFolder
 from eigen_graph.runs.reader import LedgerReader
@@ -44,6 +46,7 @@ def write_card(folder: RunFolder, ledger: LedgerReader, report: ExportReport, do
         _reading(report),
         _coverage(ledger.cells()),
         _duplicates(report),
+        _overlap(report.overlap),
     )
     part = report.folder / f"{CARD}.part"
     part.write_text("\n".join(line for section in sections for line in section) + "\n", encoding="utf-8")
@@ -137,7 +140,7 @@ def _yield(ledger: LedgerReader, report: ExportReport) -> Iterator[str]:
     yield (
         f"Of {counts.total} instances {counts.accepted} were accepted, {counts.rejected} rejected and {counts.dropped} "
         f"dropped because the infrastructure failed. Of the accepted, {len(report.duplicates) - near} exact and {near} "
-        f"near-duplicates are left out here, so {report.exported} remain."
+        f"near-duplicates are left out here{_too_close(report.overlap)}, so {report.exported} remain."
     )
     for title, tally in (("Blame", counts.by_blame), ("Stage", counts.by_stage)):
         if tally:
@@ -149,6 +152,10 @@ def _yield(ledger: LedgerReader, report: ExportReport) -> Iterator[str]:
             f"{statistics.median(rates):.3f}, lowest {rates[0]:.3f}, standard deviation "
             f"{statistics.pstdev(rates):.3f}, over {len(rates)} checkers."
         )
+
+
+def _too_close(overlap: Overlap | None) -> str:
+    return f", and {len(overlap.left_out)} that come too close to a reserved task" if overlap else ""
 
 
 def _costs(ledger: LedgerReader, report: ExportReport) -> Iterator[str]:
@@ -221,4 +228,35 @@ def _duplicates(report: ExportReport) -> Iterator[str]:
     for duplicate in report.duplicates[:_MAX_LISTED]:
         yield f"| {duplicate.id} | {duplicate.of} | {duplicate.kind} | {duplicate.similarity:g} |"
     if (more := len(report.duplicates) - _MAX_LISTED) > 0:
+        yield f"\nand {more} more."
+
+
+def _overlap(overlap: Overlap | None) -> Iterator[str]:
+    if overlap is None:
+        return
+    yield "\n## Overlap with the domain's own tasks\n"
+    yield (
+        f"{len(overlap.reserved)} tasks of {overlap.source or 'the domain'} (task file digest `{overlap.digest}`) are "
+        f"reserved for testing. Of this run {overlap.dropped} instances were dropped while they were made, because "
+        f"their task equals one of these or nearly equals it, and {len(overlap.left_out)} accepted ones are left out "
+        f"here for the same reason. Two tasks are nearly equal when they begin in the same world and either state one "
+        f"wish (word pairs alike from {GOAL:g}) about the same records (names alike from {RECORDS:g}), or have the "
+        f"same done (actions alike from {ACTIONS:g})."
+    )
+    if close := overlap.closest:
+        yield (
+            f"\nOf what is here, {close.id} comes closest to a reserved task, `{close.match.task}`: "
+            f"{close.match.similarity}, {close.match.similarity.overall:.2f} on average."
+        )
+    if overlap.train:
+        yield (
+            f"\nFor information: {overlap.like_train} of what is here equal or nearly equal one of the "
+            f"{len(overlap.train)} tasks of the split `train`, which may be trained on."
+        )
+    if overlap.left_out:
+        yield "\n| left out | too close to | goal | records | actions |\n|---|---|---|---|---|"
+    for name, (task, found) in overlap.left_out[:_MAX_LISTED]:
+        actions = "none" if found.actions is None else f"{found.actions:.2f}"
+        yield f"| {name} | `{task}` | {found.goal:.2f} | {found.records:.2f} | {actions} |"
+    if (more := len(overlap.left_out) - _MAX_LISTED) > 0:
         yield f"\nand {more} more."

@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from eigen_graph.checkers.contamination import RESERVED
 from eigen_graph.core import Domain, EigenGraphError, Task, UnknownNameError
 from eigen_graph.domains import load_domain
 from eigen_graph.runs.datasets.card import write_card
 from eigen_graph.runs.datasets.dialogues import COLUMNS, View, agent_examples, user_examples
 from eigen_graph.runs.datasets.duplicates import Duplicates
 from eigen_graph.runs.datasets.files import Draft, JsonLines, JsonList, Parquet, clean
+from eigen_graph.runs.datasets.overlap import Overlap
 from eigen_graph.runs.datasets.report import ExportReport
 from eigen_graph.runs.datasets.tasks import rl_task, tau2_task
 from eigen_graph.runs.folder import RunFolder
@@ -37,7 +39,8 @@ def export_run(
 ) -> ExportReport:
     """Write a run's accepted dialogues as data sets, with a card. Every file appears whole or not at all.
 
-    The same ledger gives the same bytes. A run that is still being written may be exported.
+    The same ledger gives the same bytes. A run that is still being written may be exported. An accepted task that comes
+    close to one that the domain reserves for testing is left out, also where the run's own guard did not know it yet.
 
     Args:
         folder: The run.
@@ -55,7 +58,7 @@ def export_run(
     if unknown := [name for name in formats if name not in FORMATS]:
         raise UnknownNameError(f"no export format {unknown[0]!r}; there are {', '.join(FORMATS)}")
     domain = domain or load_domain(folder.info.domain)
-    report = ExportReport(out or folder.export_path)
+    report = ExportReport(out or folder.export_path, overlap=Overlap.of(domain))
     duplicates = Duplicates(dedup_threshold, reads=_read_tools(domain))
     try:
         report.folder.mkdir(parents=True, exist_ok=True)
@@ -66,13 +69,16 @@ def export_run(
                 outlets.append((rows, [unfinished.enter_context(draft) for draft in drafts]))
             for row in ledger.instances("accepted"):
                 report.accepted += 1
-                if duplicate := duplicates.find(row.id, Task.from_json(row.task)):
+                task = Task.from_json(row.task)
+                if report.overlap and report.overlap.finds(row.id, task):
+                    continue
+                if duplicate := duplicates.find(row.id, task):
                     report.duplicates.append(duplicate)
                 else:
                     _write(row, outlets)
-                    report.exported += 1
-                    report.workflows[row.workflow] = report.workflows.get(row.workflow, 0) + 1
-                    report.kill_rates += [row.kill_rate] if row.kill_rate is not None else []
+                    _measure(row, task, report)
+            if report.overlap:
+                report.overlap.dropped = ledger.count_reasons(RESERVED)
             for draft in (draft for _, drafts in outlets for draft in drafts):
                 draft.publish()
                 report.files[draft.path.name] = draft.rows
@@ -80,6 +86,14 @@ def export_run(
     except OSError as error:
         raise EigenGraphError(f"cannot write to {report.folder}: {error.strerror or error}") from error
     return report
+
+
+def _measure(row: InstanceRow, task: Task, report: ExportReport) -> None:
+    report.exported += 1
+    report.workflows[row.workflow] = report.workflows.get(row.workflow, 0) + 1
+    report.kill_rates += [row.kill_rate] if row.kill_rate is not None else []
+    if report.overlap:
+        report.overlap.add(row.id, task)
 
 
 def _outlet(
