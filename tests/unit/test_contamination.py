@@ -78,9 +78,14 @@ def test_a_domain_without_tasks_reserves_nothing() -> None:
 
 
 def test_tasks_are_read_once_and_only_when_asked_for() -> None:
-    read = []
-    tasks = dataclasses.replace(LIBRARY.tasks, read=lambda: read.append(1) or TASKS)  # type: ignore[type-var]
-    library = dataclasses.replace(DOMAIN, tasks=tasks)
+    read: list[int] = []
+
+    def slowly() -> dict[str, Task]:
+        read.append(1)
+        return TASKS
+
+    splits = {"train": ("open-one",)}
+    library = dataclasses.replace(DOMAIN, tasks=TaskSet(slowly, splits, digest="0123456789abcdef"))
     assert not read
     for _ in range(3):
         assert too_close(TASKS["secret-one"], library).startswith(f"{RESERVED} too close to task 'secret-one' of task")
@@ -101,7 +106,7 @@ def test_the_world_that_a_task_begins_in_is_looked_at() -> None:
         )
 
     setups = sorted(BROADBAND.user.setups) if BROADBAND.user else []
-    bare = [(name, {}) for name in setups if _runs(fault((name, {})), BROADBAND)]
+    bare: list[tuple[str, dict[str, Any]]] = [(name, {}) for name in setups if _runs(fault((name, {})), BROADBAND)]
     one, other = bare[:2]
     home = dataclasses.replace(BROADBAND, tasks=task_set({"one": fault(one)}, {}))
     assert too_close(fault(one, persona="Impatient."), home)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eigen_graph.checkers.likeness import Outline, Similarity
+from eigen_graph.checkers.likeness import Outline, Similarity, Who
 from eigen_graph.core import Task
 
-READS = {("assistant", name) for name in ("get_booking", "get_guest", "get_room", "transfer")}
+READS: set[Who] = {("assistant", name) for name in ("get_booking", "get_guest", "get_room", "transfer")}
 WISH = "You want to cancel your booking because your sister has fallen ill. Ask for the full price back, be polite."
 REWORDED = "As a relative is unwell, ring up and get rid of the stay; insist on a refund, in a friendly manner."
 OTHER = "You would like a room with a view of the harbour, for the same nights, provided that it costs no more."
