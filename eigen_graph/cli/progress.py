@@ -25,11 +25,14 @@ class RunProgress:
 
     Args:
         console: Where to print.
-        wanted: Accepted dialogues asked for.
+        wanted: How many are asked for.
         before: What earlier processes of this run came to.
         meter: What was spent.
         quiet: Show nothing.
     """
+
+    GOAL = "accepted"
+    """What is counted."""
 
     def __init__(self, console: Console, wanted: int, before: Counts, meter: Meter, *, quiet: bool = False) -> None:
         self._console, self._wanted, self._meter, self._quiet = console, wanted, meter, quiet
@@ -39,7 +42,7 @@ class RunProgress:
         self._ticker: asyncio.Task[None] | None = None
         self._live = _Lines(
             self._rest,
-            TextColumn("accepted"),
+            TextColumn(self.GOAL),
             BarColumn(bar_width=30),
             MofNCompleteColumn(),
             TextColumn("{task.fields[left]}"),
@@ -82,11 +85,14 @@ class RunProgress:
             self._accepted += 1
         else:
             self._lost[event["blame"] or "unknown"] += 1
+        self._advance()
+
+    def _advance(self) -> None:
         self._live.update(self._task, completed=min(self._accepted, self._wanted), left=self._left())
 
     def line(self) -> str:
         """The state of the run in one line."""
-        parts = (f"accepted {self._accepted} of {self._wanted}", self._rest(), self._left())
+        parts = (f"{self.GOAL} {self._accepted} of {self._wanted}", self._rest(), self._left())
         return "; ".join(part for part in parts if part)
 
     async def _tick(self) -> None:
@@ -95,10 +101,7 @@ class RunProgress:
             self.note(self.line())
 
     def _rest(self) -> str:
-        parts = []
-        if self._lost:
-            blamed = ", ".join(f"{blame} {count}" for blame, count in self._lost.most_common())
-            parts.append(f"rejected {self._lost.total()} ({blamed})")
+        parts = self._outcome()
         usage = self._meter.total
         tokens = self._meter.before_tokens + usage.input_tokens + usage.output_tokens
         usd = self._meter.before_usd + usage.cost_usd
@@ -107,11 +110,31 @@ class RunProgress:
             parts.append(f"${usd:.2f}")
         return "; ".join(parts)
 
+    def _outcome(self) -> list[str]:
+        """What became of those that are no goal."""
+        blamed = ", ".join(f"{blame} {count}" for blame, count in self._lost.most_common())
+        return [f"rejected {self._lost.total()} ({blamed})"] if self._lost else []
+
     def _left(self) -> str:
         gained, took = self._accepted - self._before, time.monotonic() - self._began
         if not gained or self._accepted >= self._wanted:
             return ""
         return f"about {_duration((self._wanted - self._accepted) * took / gained)} left"
+
+
+class EpisodeProgress(RunProgress):
+    """The same for the episodes of an evaluation."""
+
+    GOAL = "played"
+
+    def add(self, event: dict[str, Any]) -> None:
+        """Count one finished episode."""
+        self._accepted += 1
+        self._lost[event["outcome"]] += 1
+        self._advance()
+
+    def _outcome(self) -> list[str]:
+        return [f"{name} {count}" for name, count in sorted(self._lost.items(), key=lambda item: item[0] != "solved")]
 
 
 class _Lines(Progress):

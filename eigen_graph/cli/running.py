@@ -78,7 +78,7 @@ async def follow(
     await context.preflight(spend, trials=Budget.parse(trials) if trials else None)
     async with Run.open(path, context, request, budget=spend) as run:
         progress = RunProgress(errors, run.request["count"], run.ledger.counts(), context.cast.meter, quiet=as_json)
-        with _drains(context, progress.note):
+        with drains(context, progress.note):
             await _follow(run, progress, evolve)
         summary = _summary(path, run)
     if as_json:
@@ -101,18 +101,32 @@ async def follow(
 async def _follow(run: Run, progress: RunProgress, evolve: EvolutionSettings | None) -> None:
     """Run to the end; whatever stops it early says how to go on."""
     path = run.folder.path
-    again = f"eigen-graph {'resume' if evolve is None else 'evolve'} {path}"
-    try:
+    with resumable(f"eigen-graph {'resume' if evolve is None else 'evolve'} {path}", lambda: _best(run)):
         async with progress:
             progress.note(f"run folder: {path}")
             async for event in run.events(evolve):
                 progress.add(event)
+
+
+@contextmanager
+def resumable(again: str, best: Callable[[], str] = str) -> Iterator[None]:
+    """Let whatever stops a run early say how to go on.
+
+    Args:
+        again: The command that goes on.
+        best: Says what the run has come to; by default nothing.
+
+    Raises:
+        EigenGraphError: What stopped it.
+    """
+    try:
+        yield
     except asyncio.CancelledError:
-        raise RunPausedError(f"stopped at once; what is finished is kept: {again}{_best(run)}") from None
+        raise RunPausedError(f"stopped at once; what is finished is kept: {again}{best()}") from None
     except RunPausedError:
-        raise RunPausedError(f"stopped; what is finished is kept: {again}{_best(run)}") from None
+        raise RunPausedError(f"stopped; what is finished is kept: {again}{best()}") from None
     except (OutageError, BudgetExceededError) as error:
-        raise type(error)(f"{error} ({again}){_best(run)}") from error
+        raise type(error)(f"{error} ({again}){best()}") from error
     except LedgerError as error:
         raise RunPausedError(f"{error} ({again})") from error
 
@@ -142,7 +156,7 @@ def _summary(path: Path, run: Run) -> dict[str, Any]:
 
 
 @contextmanager
-def _drains(context: Context, say: Callable[[str], None]) -> Iterator[None]:
+def drains(context: Context, say: Callable[[str], None]) -> Iterator[None]:
     """The first Ctrl-C (or SIGTERM) lets what is in work finish; the second stops at once. Both can be resumed."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None  # noqa: S101  # called from a coroutine

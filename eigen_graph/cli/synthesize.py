@@ -1,4 +1,4 @@
-"""`synthesize` and `resume`."""
+"""`synthesize`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from eigen_graph.cli import evolving
-from eigen_graph.cli.running import follow, found
+from eigen_graph.cli.running import follow
 from eigen_graph.graphs import Context, RunRequest
 from eigen_graph.graphs.evolving.blueprint import Blueprint
 from eigen_graph.graphs.recording import free_folder
@@ -152,18 +152,3 @@ def synthesize(  # noqa: PLR0917  # one parameter an option is how Typer works
         request["evolve"] = chosen.model_dump(mode="json")
     path = run_folder or free_folder(context.resolved_domain.name)
     asyncio.run(follow(path, context, request, budget, as_json=as_json))
-
-
-def resume(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
-    base_url: BaseUrl = None,
-    concurrency: Concurrency = None,
-    budget: BudgetText = None,
-    as_json: AsJson = False,
-) -> None:
-    """Go on with a run that was stopped, killed, or ran out of budget.
-
-    What is finished is not made again, what was paid for is not paid twice. Models, seed and count are the run's own.
-    """
-    context, before = found(run, base_url, concurrency)
-    asyncio.run(follow(run, context, None, budget or before, as_json=as_json))

@@ -39,6 +39,8 @@ class Episode(_Value):
     """Trajectory JSON; None only where the infrastructure failed."""
     verdict: dict[str, Any] | None = None
     """Verdict JSON; None where the infrastructure failed."""
+    opinions: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """What a judge model thought of each statement that it was asked about, as JSON of `Opinion`."""
     reason: str = ""
     """Why it was not judged."""
     cost_usd: float | None = None
