@@ -8,7 +8,7 @@ from eigen_graph.checkers.criteria import CRITERIA
 from eigen_graph.checkers.gold import gold_trajectory
 from eigen_graph.checkers.proof import prove
 from eigen_graph.checkers.proof_record import Mutant, Proof, Variant
-from eigen_graph.checkers.replay import untrue
+from eigen_graph.checkers.replay import replayed, untrue
 from eigen_graph.checkers.tau2_criteria import TAU2_BASES
 from eigen_graph.checkers.verdict import Blame, Opinion, Part, Verdict
 
@@ -34,5 +34,6 @@ __all__ = [
     "database_digest",
     "gold_trajectory",
     "prove",
+    "replayed",
     "untrue",
 ]

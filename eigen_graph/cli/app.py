@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from eigen_graph import __version__
-from eigen_graph.cli import domains, evolve, running, runs, show, synthesize
+from eigen_graph.cli import domains, evaluate, evolve, judge, resume, running, runs, show, synthesize
 from eigen_graph.cli.console import complain
 from eigen_graph.core import EigenGraphError
 
@@ -30,9 +30,19 @@ app = typer.Typer(
         "nothing was lost; 3 stopped early, `eigen-graph resume RUN` goes on."
     ),
 )
-for command in (synthesize.synthesize, synthesize.resume, runs.status, show.show, runs.verify, runs.export):
+for command in (
+    synthesize.synthesize,
+    resume.resume,
+    runs.status,
+    show.show,
+    runs.verify,
+    runs.export,
+    evaluate.eval_,
+    judge.judge,
+):
     paragraphs = cleandoc(command.__doc__ or "").split("\n\n")
-    app.command(help="\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs))(command)
+    name = command.__name__.rstrip("_")  # `eval` is Python's own
+    app.command(name, help="\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs))(command)
 app.add_typer(evolve.app, name="evolve")
 app.add_typer(domains.app, name="domains")
 
