@@ -7,8 +7,9 @@ import math
 from typing import Any
 
 _MAX_CHARS = 2_000
-_MAX_DIGITS = 400.0
-"""More than a float can hold (309): such a result fails in tau2 too, only much later."""
+_MAX_DIGITS = 10_000.0
+"""Far more than a float can hold (309): such a result fails in tau2 too, only much later. The bound below is a rough
+one, so a limit near 309 would refuse what tau2 computes (`2**1000`)."""
 
 
 def check_expression(expression: Any) -> None:

@@ -127,7 +127,7 @@ class WritableList:
 
     def append(self, record: Any) -> None:
         """Add a record at the end."""
-        self._table.put(self._field.key_of(record), record)
+        self._table.put(self._field.free_key(record, self._table), record)
 
     def remove(self, record: Any) -> None:
         """Take a record out; KeyError when it is not there."""

@@ -98,9 +98,11 @@ class Tau2Environment(Environment):
             raise UnknownNameError(
                 f"no assertion {assertion.func_name!r} on the {assertion.env_type} side; known: {known}"
             )
+        # A tool may write; what an assertion looks at must stay as it is.
+        world = self if assertion.func_name in side.assertions else self.fork()
         try:
-            database = self._database(assertion.env_type)
-            value = invoke(database, assertion.func_name, dict(assertion.arguments), writes=False)
+            database = world._database(assertion.env_type)  # noqa: SLF001  # one of its own kind
+            value = invoke(database, assertion.func_name, dict(assertion.arguments), writes=world is not self)
         except Exception as error:
             raise ToolError(f"assertion {assertion.func_name}: {error}") from error
         if not isinstance(value, bool):

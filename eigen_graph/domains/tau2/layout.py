@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
 
@@ -27,12 +27,22 @@ class Field:
         """What a record of a list is called."""
         return str(getattr(record, self.key))
 
+    def free_key(self, record: Any, taken: Container[str]) -> str:
+        """A key for one more record of a list: tau2 keeps two of one name, and its tools find the first."""
+        key = self.key_of(record)
+        while key in taken:
+            key += "'"
+        return key
+
     def records(self, value: Any) -> Mapping[str, Any]:
         """The field's contents as records by key, in order."""
         if self.shape == "dict":
             return dict(value)
         if self.shape == "list":
-            return {self.key_of(record): record for record in value}
+            found: dict[str, Any] = {}
+            for record in value:
+                found[self.free_key(record, found)] = record
+            return found
         return {self.name: value}
 
 
