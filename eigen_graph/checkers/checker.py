@@ -155,7 +155,7 @@ class Checker(BaseModel):
 
     def _parts(self, evidence: Evidence) -> tuple[Part, ...]:
         try:
-            evidence.bench.start  # noqa: B018  # worked out here, where its failure can be told from a criterion's
+            evidence.bench.opening  # noqa: B018  # worked out here, where its failure can be told from a criterion's
         except Exception as error:  # noqa: BLE001  # setups and data were written by a model: anything may break
             reason = bounded(f"the task's initial state does not fit the domain: {error}")
             return (Part(name="initial_state", passed=False, reason=reason, fault="task"),)
@@ -169,7 +169,8 @@ def build_checker(task: Task, domain: Domain, *, basis: tuple[str, ...] | Rules 
         task: The task.
         domain: Its domain.
         basis: Criteria to judge by. Left out: those of the task's tags, or else `state` (`code`, if the task brings
-            a program), `said` if there are facts to tell, `assertions` if there are any, `procedure` if the domain's
+            a program; `agent_state`, if its `reward_basis` leaves DB out), `said` if there are facts to tell,
+            `assertions` if there are any, `actions` if the `reward_basis` has ACTION, `procedure` if the domain's
             agent has tools with one. `tau2`: the task's `reward_basis`, judged exactly as tau2 does; `eigen`: the
             same things by our criteria (`basis_of`).
 
@@ -182,9 +183,10 @@ def build_checker(task: Task, domain: Domain, *, basis: tuple[str, ...] | Rules 
     if basis is None and (basis := tags.basis) is None:
         has_procedure = any(b.traits.confirm or b.traits.after for b in domain.agent.toolbox.values())
         basis = (
-            "code" if tags.checker_code else "state",
+            "code" if tags.checker_code else "state" if "DB" in wanted.reward_basis else "agent_state",
             *["said"] * bool(wanted.communicate_info),
             *["assertions"] * bool(wanted.env_assertions),
+            *["actions"] * ("ACTION" in wanted.reward_basis),
             *["procedure"] * has_procedure,
         )
     return Checker(domain=domain.name, database=database_digest(domain), task=task, basis=basis)

@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from eigen_graph.checkers.blame import Expected
-from eigen_graph.core import Environment, environment_of
+from eigen_graph.core import Environment, Trajectory, environment_of
 
 if TYPE_CHECKING:
     from eigen_graph.checkers.verdict import Opinion
-    from eigen_graph.core import Action, Actor, Domain, Message, Task, Trajectory
+    from eigen_graph.core import Action, Actor, Domain, Message, Task
 
 
 class Made(NamedTuple):
@@ -55,6 +55,28 @@ class Bench:
         return env
 
     @cached_property
+    def history(self) -> tuple[Message, ...]:
+        """What was said and done before (`initial_state.message_history`): a dialogue of this task begins with it.
+
+        Raises:
+            EigenGraphError: It is no dialogue.
+        """
+        initial = self.task.initial_state
+        return Trajectory.from_json(list((initial and initial.message_history) or ())).messages
+
+    @cached_property
+    def opening(self) -> Environment:
+        """The world after `history`, where the task's own actions begin: never to be written, only forked."""
+        if not self.history:
+            return self.start
+        env = self.start.fork()
+        for _, actor, call, result in Trajectory(messages=self.history).calls():
+            if result is not None:
+                env.replay(call, actor)
+        env.sync()
+        return env
+
+    @cached_property
     def gold(self) -> End:
         """The end of the task's own actions, each followed by `sync` as in a dialogue."""
         return self.follow(self.task.actions)
@@ -85,8 +107,8 @@ class Bench:
         return frozenset(name for bound in self.domain.agent.toolbox.values() for name in bound.traits.after)
 
     def follow(self, actions: Iterable[Action], *, sync: bool = True) -> End:
-        """Where actions lead from the start; what fails is noted, and left out."""
-        env, failed = self.start.fork(), []
+        """Where actions lead from `opening`; what fails is noted, and left out."""
+        env, failed = self.opening.fork(), []
         for action in actions:
             outcome = env.run(action.name, action.arguments, action.requestor, sync=sync)
             if outcome.error and self.writes(action.requestor, action.name) is not False:

@@ -65,8 +65,8 @@ def perform(bench: Bench, beats: Iterable[Beat]) -> Trajectory:
     Where a program judges, it may ask that the agent tell what came of a choice of its own, which no list of facts
     can hold; so there the report also tells every value that was changed up to then.
     """
-    env = bench.start.fork()
-    messages = [Message(role="assistant", content=GREETING)]
+    env = bench.opening.fork()
+    messages = [*bench.history] or [Message(role="assistant", content=GREETING)]
     for number, beat in enumerate(beats):
         if beat.call is not None:
             call = ToolCall(id=f"call_{number}", name=beat.call.name, arguments=beat.call.arguments)

@@ -23,13 +23,14 @@ if TYPE_CHECKING:
 _MOST_READS = 3
 _MOST_ORDERS = 6
 _MOST_FAILURES = 6
+_MOST_EXTRAS = 2
 _AMOUNT = re.compile(r"(?<![\w.,:/-])\d{1,15}(?:\.\d{1,2})?(?![\w:/-]|[.,]\d)")
 
 
 def variants(bench: Bench, rng: random.Random) -> Iterator[Sketch]:
     """Other right ways through this task.
 
-    Kinds: `reordered`, `extra_read`, `failed_then_right`, `reformatted`, `alternative`.
+    Kinds: `reordered`, `extra_read`, `failed_then_right`, `reformatted`, `alternative`, `own_device`.
     """
     beats = gold_beats(bench)
     yield from itertools.islice(_reordered(bench, beats), _MOST_ORDERS)
@@ -38,6 +39,7 @@ def variants(bench: Bench, rng: random.Random) -> Iterator[Sketch]:
     yield from _reformatted(bench, beats)
     for number, actions in enumerate(bench.solutions, 1):
         yield Sketch("alternative", f"the task's alternative {number}", gold_beats(bench, actions))
+    yield from itertools.islice(_own_device(bench, beats, rng), _MOST_EXTRAS)
 
 
 def _reordered(bench: Bench, beats: tuple[Beat, ...]) -> Iterator[Sketch]:
@@ -94,11 +96,24 @@ def _failed_then_right(bench: Bench, beats: tuple[Beat, ...]) -> Iterator[Sketch
 
 
 def _fails(bench: Bench, so_far: tuple[Beat, ...], action: Action) -> bool:
-    env = bench.start.fork()
+    env = bench.opening.fork()
     for beat in so_far:
         if beat.call:
             env.run(beat.call.name, beat.call.arguments, beat.actor)
     return env.run(action.name, action.arguments, action.requestor).error
+
+
+def _own_device(bench: Bench, beats: tuple[Beat, ...], rng: random.Random) -> Iterator[Sketch]:
+    """Where DB does not count: something that the user does besides, which leaves all that is asserted true."""
+    wanted = bench.task.criteria
+    if "DB" in wanted.reward_basis:
+        return
+    for action in working_calls(bench.gold.env, "user", rng, writes=True):
+        env = bench.gold.env.fork()
+        env.run(action.name, action.arguments, "user")
+        if same_end(env, bench.gold.env, agent_only=True) and all(map(env.holds, wanted.env_assertions or ())):
+            added = [Beat("user", call=action, kind="call")]
+            yield Sketch("own_device", f"{shown(action)} as well", before_report(beats, added))
 
 
 def _reformatted(bench: Bench, beats: tuple[Beat, ...]) -> Iterator[Sketch]:
