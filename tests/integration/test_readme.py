@@ -35,7 +35,7 @@ def shell(line: str, cwd: Path, **environment: str) -> subprocess.CompletedProce
 
 
 def test_offline_commands_run_in_order(tmp_path: Path) -> None:
-    lines = [line for line in SHELL if NEEDS_A_SERVER not in line and not line.startswith(("make ", "export "))]
+    lines = [line for line in SHELL if NEEDS_A_SERVER not in line and not line.startswith(("make ", "export ", "pip "))]
     assert len(lines) >= 9
     for line in lines:
         done = shell(line, tmp_path)
