@@ -41,7 +41,7 @@ def digest(task: Task) -> str:
 def digest_of(tasks: Iterable[Task]) -> str:
     """Fingerprint of many, whatever their order."""
     lines = sorted(f"{task.id} {digest(task)}" for task in tasks)
-    return hashlib.sha1("\n".join(lines).encode()).hexdigest()  # noqa: S324  # as above
+    return hashlib.sha1("\n".join(lines).encode(errors="surrogatepass")).hexdigest()  # noqa: S324  # as above
 
 
 def compare(tasks: Mapping[str, Task], known: Mapping[str, Task]) -> Comparison:
@@ -74,8 +74,11 @@ def tasks_of(results: Results, domain: Domain, *, own: bool = False) -> tuple[Ma
         if task.id in brought:
             raise EigenGraphError(f"task {task.id!r:.80} stands in the results file twice")
         brought[task.id] = task
+    stated = results.info.task_digest
     if own or domain.tasks is None:
-        return brought, (domain.tasks is None and results.info.task_digest) or f"own-{digest_of(brought.values())}"
+        # The file's own word for them, unless it is none, or says that they are the domain's.
+        is_claim = not stated or (domain.tasks is not None and stated == domain.tasks.digest)
+        return brought, f"own-{digest_of(brought.values())}" if is_claim else stated
     known = domain.tasks.tasks
     found = compare(brought, known)
     if not found.same:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, Self
 
@@ -17,6 +18,7 @@ from eigen_graph.core import EigenGraphError
 
 _PLAIN = ("llm_agent", "user_simulator", "eigen_graph")
 """Implementations that a model's name says enough without."""
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 LONGEST = 1e9
 """Seconds an episode may have taken."""
 
@@ -161,8 +163,12 @@ def read_json(path: str | os.PathLike[str]) -> Any:
 
 def _loaded(path: Path) -> Any:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        data = json.loads(text)
+        if _HALF.search(text):  # half a character can be escaped in JSON, but neither printed nor written
+            json.dumps(data, ensure_ascii=False).encode()
     except OSError as error:
         raise EigenGraphError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
         raise EigenGraphError(f"{path} is not JSON: {error}") from error
+    return data

@@ -162,8 +162,10 @@ def test_tasks_of_another_version_are_refused_by_their_hashes(tasks: list[Task],
         rejudge(given, BENCHMARK)
     for text in ("made with task file eeeeeeeeeeee", "of task file dddddddddddd", *saying):
         assert text in str(refusal.value)
-    made = rejudge(given, BENCHMARK, own_tasks=True)
-    assert made.results.info.task_digest.startswith("own-")
+    assert rejudge(given, BENCHMARK, own_tasks=True).results.info.task_digest == "e" * 40
+    for stated in ("", "d" * 40):  # it knows no task file, or says it was made with the domain's, which is not true
+        claim = given.model_copy(update={"info": given.info.model_copy(update={"task_digest": stated})})
+        assert rejudge(claim, BENCHMARK, own_tasks=True).results.info.task_digest.startswith("own-")
 
 
 def test_own_tasks_are_judged_by_alone() -> None:

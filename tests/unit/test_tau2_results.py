@@ -233,6 +233,15 @@ def test_what_decides_must_be_right(given: dict[str, Any], where: str) -> None:
         from_tau2(file(**given))
 
 
+def test_half_a_character_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "half.json"
+    path.write_text(r'{"whole": "\ud83d\ude00"}')
+    assert read_json(path) == {"whole": "\U0001f600"}
+    path.write_text(r'{"half": "\ud83d"}')
+    with pytest.raises(EigenGraphError, match="surrogates not allowed"):
+        read_json(path)
+
+
 @pytest.mark.parametrize("data", [None, [], {}, {"simulations": 3}, {"info": {}, "tasks": [], "simulations": []}])
 def test_no_results_file(data: Any) -> None:
     with pytest.raises(EigenGraphError, match="not a results file of tau2"):
