@@ -42,12 +42,17 @@ def state(evidence: Evidence) -> Part:
     Actions are followed by `sync` as in a dialogue; numbers are compared as numbers; only touched records are looked
     at. An action that changes nothing because it is refused makes the task unusable.
     """
-    gold = evidence.bench.gold
-    if gold.failed:
-        return Part(name="state", passed=False, reason=bounded(f"the task's own {gold.failed[0]}"), fault="task")
-    if same_end(evidence.end, gold.env) or any(same_end(evidence.end, o.env) for o in evidence.bench.alternatives):
-        return Part(name="state", passed=True)
-    return Part(name="state", passed=False, reason=listed(differences(evidence.end, gold.env)))
+    return _ends_as_it_should("state", evidence, agent_only=False)
+
+
+@criterion("agent_state")
+def agent_state(evidence: Evidence) -> Part:
+    """As `state`, of the agent's side alone.
+
+    For tasks whose reward basis leaves DB out because there are many good ends on the user's own devices: those are
+    for `assertions` to judge, while the records that the agent is trusted with must be as the solution leaves them.
+    """
+    return _ends_as_it_should("agent_state", evidence, agent_only=True)
 
 
 @criterion("said")
@@ -114,6 +119,16 @@ def code(evidence: Evidence) -> Part:
     if ruling.passed is None:
         return Part(name="code", passed=False, reason=bounded(ruling.reason), fault="checker")
     return Part(name="code", passed=ruling.passed, reason="" if ruling.passed else bounded(ruling.reason))
+
+
+def _ends_as_it_should(name: str, evidence: Evidence, *, agent_only: bool) -> Part:
+    gold = evidence.bench.gold
+    if gold.failed:
+        return Part(name=name, passed=False, reason=bounded(f"the task's own {gold.failed[0]}"), fault="task")
+    ends = (gold.env, *(end.env for end in evidence.bench.alternatives))
+    if any(same_end(evidence.end, end, agent_only=agent_only) for end in ends):
+        return Part(name=name, passed=True)
+    return Part(name=name, passed=False, reason=listed(differences(evidence.end, gold.env, agent_only=agent_only)))
 
 
 def _is(action: Action, call: Made) -> bool:

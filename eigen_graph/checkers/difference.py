@@ -38,23 +38,26 @@ def same_order(found: Environment, wanted: Environment) -> bool:
     )
 
 
-def differences(found: Environment, wanted: Environment, same: Same = same_values) -> Iterator[str]:
+def differences(
+    found: Environment, wanted: Environment, same: Same = same_values, *, agent_only: bool = False
+) -> Iterator[str]:
     """What differs, a line a field, e.g. `bookings/B0042: status is 'cancelled', should be 'confirmed'`.
 
-    Both environments must stem from one (`Environment.fork`): then only records that either touched are looked at.
+    Both environments must stem from one (`Environment.fork`): then only records that either touched are looked at;
+    with `agent_only`, those of the agent's side.
     """
-    for label, mine, theirs in _sides(found, wanted):
+    for label, mine, theirs in _sides(found, wanted, agent_only=agent_only):
         for table, key in _touched(mine, theirs):
             one, other = mine[table].get(key), theirs[table].get(key)
             if not same(one, other):
                 yield from _describe(f"{label}{table}/{key}", one, other)
 
 
-def same_end(found: Environment, wanted: Environment, same: Same = same_values) -> bool:
+def same_end(found: Environment, wanted: Environment, same: Same = same_values, *, agent_only: bool = False) -> bool:
     """Whether nothing differs; as `differences`."""
     return all(
         same(mine[table].get(key), theirs[table].get(key))
-        for _, mine, theirs in _sides(found, wanted)
+        for _, mine, theirs in _sides(found, wanted, agent_only=agent_only)
         for table, key in _touched(mine, theirs)
     )
 
@@ -73,9 +76,11 @@ def changes(start: Environment, end: Environment) -> list[dict[str, Any]]:
     return found
 
 
-def _sides(one: Environment, other: Environment) -> Iterator[tuple[str, Database, Database]]:
+def _sides(
+    one: Environment, other: Environment, *, agent_only: bool = False
+) -> Iterator[tuple[str, Database, Database]]:
     yield "", one.agent_db, other.agent_db
-    if one.user_db is not None and other.user_db is not None:
+    if not agent_only and one.user_db is not None and other.user_db is not None:
         yield "the user's ", one.user_db, other.user_db
 
 

@@ -33,7 +33,8 @@ def mutants(bench: Bench, rng: random.Random) -> Iterator[Sketch]:
     """Every way to go wrong that we know, for this task; some may turn out to come to the same as the solution.
 
     Kinds: `drop_write`, `double_write`, `wrong_record`, `altered_argument`, `forbidden_added`, `forbidden_instead`,
-    `fact_unsaid`, `stop_early`, `unconfirmed_write`, `identity_skipped`, `unrelated_write`.
+    `fact_unsaid`, `stop_early`, `unconfirmed_write`, `identity_skipped`, `unrelated_write`; where calls count (ACTION)
+    also `drop_call`.
     """
     beats = gold_beats(bench)
     yield from _writes_changed(bench, beats, rng)
@@ -42,6 +43,7 @@ def mutants(bench: Bench, rng: random.Random) -> Iterator[Sketch]:
     yield from _stopped_early(bench, beats)
     yield from _procedure_broken(bench, beats)
     yield from _unrelated(bench, beats, rng)
+    yield from _uncalled(bench, beats)
 
 
 def at_writes(bench: Bench, beats: Sequence[Beat]) -> list[int]:
@@ -131,6 +133,14 @@ def _unrelated(bench: Bench, beats: tuple[Beat, ...], rng: random.Random) -> Ite
     )
     for action in itertools.islice((a for a in tried if a not in done), _MOST_EXTRA_WRITES):
         yield Sketch("unrelated_write", f"{shown(action)} as well", before_report(beats, block(bench, action)))
+
+
+def _uncalled(bench: Bench, beats: tuple[Beat, ...]) -> Iterator[Sketch]:
+    """A call that changes nothing and must be made all the same."""
+    if "ACTION" in bench.task.criteria.reward_basis:
+        for i, beat in enumerate(beats):
+            if beat.call and bench.writes(beat.actor, beat.call.name) is False:
+                yield Sketch("drop_call", f"{shown(beat.call)} left out", (*beats[:i], *beats[i + 1 :]))
 
 
 def _names_other_record(database: Database, action: Action, wrong: Action) -> bool:

@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from eigen_graph.checkers.criteria import actions, assertions
 from eigen_graph.checkers.difference import same_end
 from eigen_graph.checkers.evidence import Evidence
 from eigen_graph.checkers.facts import unsaid
@@ -25,6 +26,8 @@ MIN_KILL_RATE = 0.95
 """Share of mutants that a checker must fail."""
 MOST_MUTANTS = 60
 _MOST_LISTED = 20
+_OTHER_WAYS = frozenset({"altered_argument", "wrong_record", "unrelated_write"})
+"""Kinds of mutants that may turn out to be another way to a working device."""
 
 
 def prove(
@@ -38,8 +41,11 @@ def prove(
     """Test a checker on its task's solution, on mutants of it and on valid variants.
 
     A mutant counts as wrong by its outcome, not by what the checker looks at: it ends in another state (of either
-    side) than the solution and every alternative of the task, leaves a required fact unsaid, or breaks the
-    procedure that its tools ask for. Deterministic in the seed.
+    side) than the solution and every alternative of the task, leaves a required fact unsaid or (where the reward
+    basis has ACTION) a call unmade, or breaks the procedure that its tools ask for. Where the reward basis leaves DB
+    out, a user may set their own devices otherwise, or do something besides, as long as all that is asserted holds
+    and the agent's side ends as it should; a call of theirs left out or doubled is wrong all the same. Deterministic
+    in the seed.
 
     Args:
         checker: The checker.
@@ -72,7 +78,8 @@ def prove(
     ends = _ends(bench)
     for sketch in chosen(mutants(bench, rng), most_mutants, rng):
         trajectory = perform(bench, sketch.beats)
-        if _is_right(Evidence(bench, trajectory), ends):
+        evidence = Evidence(bench, trajectory)
+        if _is_right(evidence, ends) or (sketch.kind in _OTHER_WAYS and _works_as_well(evidence, ends)):
             equivalent += 1
             continue
         wrong += 1
@@ -121,10 +128,25 @@ def _ends(bench: Bench) -> list[Environment]:
 
 def _is_right(evidence: Evidence, ends: Sequence[Environment]) -> bool:
     """Whether a dialogue comes to the same as a solution, whatever the checker looks at."""
+    return any(same_end(evidence.end, end) for end in ends) and _is_in_order(evidence)
+
+
+def _works_as_well(evidence: Evidence, ends: Sequence[Environment]) -> bool:
+    """Whether a dialogue that leaves the user's devices in another state is none the worse for it."""
+    return (
+        "DB" not in evidence.task.criteria.reward_basis
+        and any(same_end(evidence.end, end, agent_only=True) for end in ends)
+        and assertions(evidence).passed is True
+        and _is_in_order(evidence)
+    )
+
+
+def _is_in_order(evidence: Evidence) -> bool:
+    """Whether everything was said, called and asked for that the task wants, whatever the end."""
     bench = evidence.bench
     return (
-        any(same_end(evidence.end, end) for end in ends)
-        and not unsaid(evidence.said, evidence.task.criteria.communicate_info or ())
+        not unsaid(evidence.said, evidence.task.criteria.communicate_info or ())
+        and ("ACTION" not in evidence.task.criteria.reward_basis or actions(evidence).passed is True)
         and not any(breaches(evidence.made, evidence.messages, bench.domain.agent.toolbox))
     )
 

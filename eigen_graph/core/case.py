@@ -53,7 +53,20 @@ class Beat:
     text: str = ""
     call: Action | None = None
     kind: str = "say"
-    """What the move is for: open, identify, inform, confirm, agree, report, close, call."""
+    """What the move is for: open, identify, inform, confirm, agree, report, close, call; look and try are calls that no
+    solution asks for: a look-up besides, and one that fails as it is meant to."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a case takes over from a benchmark's own task; empty where it has none."""
+
+    reward_basis: tuple[str, ...] = ()
+    """tau2's; empty: what follows from the case's own facts and assertions."""
+    ticket: str = ""
+    purpose: str = ""
+    statements: tuple[str, ...] = ()
+    """tau2's `nl_assertions`."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +91,12 @@ class Case:
     """Read calls by which a writer would find the records of this case."""
     checker_code: str | None
     alternatives: tuple[tuple[Action, ...], ...]
+    terms: Terms = Terms()
 
     @property
     def actions(self) -> tuple[Action, ...]:
         """The gold calls of both sides, in order."""
-        return tuple(beat.call for beat in self.beats if beat.call)
+        return tuple(beat.call for beat in self.beats if beat.call and beat.kind == "call")
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ _ENDS = re.compile(r"^(#|[-*+]\s)")
 """A heading, or an item of another list."""
 _ITEM = re.compile(r"^(?:[-*+]|\d+[.)])\s+")
 _TAG = re.compile(r"^</?\w+>$")
+_NAME = re.compile(r"\b[a-z]+(?:_[a-z]+)+\b")
+_LEAST_WORDS = 4
 
 
 @dataclass(frozen=True)
@@ -60,11 +62,15 @@ class Policy:
 
 @dataclass(frozen=True)
 class PlainPolicy(Policy):
-    """A policy whose author numbered nothing: every paragraph and list item is a clause, numbered in order."""
+    """A policy whose author numbered nothing: every paragraph and list item that says something is a clause.
+
+    They are numbered in order. Headings, markup tags, items of less than four words (names of fields) and words that
+    only introduce a list are none.
+    """
 
     @cached_property
     def clauses(self) -> dict[str, str]:
-        """Text of each clause by its number, in order; headings and markup tags are none."""
+        """Text of each clause by its number, in order."""
         blocks: list[list[str]] = []
         ended = True
         for line in self.text.splitlines():
@@ -76,4 +82,10 @@ class PlainPolicy(Policy):
                 ended = False
             else:
                 blocks[-1].append(text)
-        return {str(number): " ".join(lines) for number, lines in enumerate(blocks, 1)}
+        texts = (" ".join(lines) for lines in blocks)
+        rules = (text for text in texts if len(text.split()) >= _LEAST_WORDS and not text.endswith(":"))
+        return {str(number): text for number, text in enumerate(rules, 1)}
+
+    def tools_named_in(self, number: str) -> tuple[str, ...]:
+        """Names of two words or more that a clause mentions, which may be tools: nobody set them in backticks."""
+        return tuple(dict.fromkeys(_NAME.findall(self.clause(number))))

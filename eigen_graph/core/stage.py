@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from eigen_graph.core.case import Beat, Case, Cue, Intent, NoCaseError
-from eigen_graph.core.environment import environment_of
+from eigen_graph.core.case import Beat, Case, Cue, Intent, NoCaseError, Terms
+from eigen_graph.core.environment import Outcome, environment_of
 from eigen_graph.core.errors import EigenGraphError, UnknownNameError
 from eigen_graph.core.task import Action, Actor, Assertion, Setup
 
@@ -37,6 +37,7 @@ class Stage:
         self._explored: list[Action] = []
         self._alternatives: list[tuple[Action, ...]] = []
         self._code: str | None = None
+        self._terms = Terms()
         self._brief: dict[str, str] = {}
 
     @property
@@ -81,7 +82,7 @@ class Stage:
         """What the simulated user is told: why they are in touch, what they know and don't, how to behave."""
         self._brief = {"reason": reason, "known": known, "unknown": unknown, "behave": behave}
 
-    def setup(self, actor: Actor, function: str, **arguments: Any) -> None:
+    def setup(self, actor: Actor, function: str, /, **arguments: Any) -> None:
         """Change the starting conditions; only before the first beat."""
         if self._beats:
             raise EigenGraphError(f"intent {self._intent.name!r}: setup {function!r} comes after the dialogue began")
@@ -134,6 +135,17 @@ class Stage:
         """The user calls one of their own tools; as `agent_calls`."""
         return self._call("user", tool, arguments)
 
+    def perform(self, action: Action, *, kind: Literal["call", "look"] = "call") -> Outcome:
+        """One party makes a call as it stands, which may fail: then it is played, and is no part of the solution.
+
+        Args:
+            action: The call.
+            kind: `look` for a look-up that the solution does not ask for.
+        """
+        outcome = self.env.run(action.name, action.arguments, action.requestor)
+        self._beats.append(Beat(action.requestor, call=action, kind="try" if outcome.error else kind))
+        return outcome
+
     def fact(self, *facts: str) -> None:
         """Words the agent must have said by the end, beside those of `report`."""
         self._facts += facts
@@ -141,6 +153,14 @@ class Stage:
     def expect(self, actor: Actor, assertion: str, *, value: bool = True, **arguments: Any) -> None:
         """A named assertion that holds once all is done."""
         self._assertions.append(Assertion(env_type=actor, func_name=assertion, arguments=arguments, assert_value=value))
+
+    def require(self, assertion: Assertion) -> None:
+        """As `expect`, with the assertion as it stands."""
+        self._assertions.append(assertion)
+
+    def under(self, terms: Terms) -> None:
+        """What is taken over from a benchmark's own task."""
+        self._terms = terms
 
     def hide(self, *facts: str) -> None:
         """Facts the user cannot know before the agent or a tool names them."""
@@ -196,6 +216,7 @@ class Stage:
             explored=tuple(self._explored),
             checker_code=self._code,
             alternatives=tuple(self._alternatives),
+            terms=self._terms,
         )
 
     def _call(self, actor: Actor, tool: str, arguments: dict[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,6 +20,9 @@ from eigen_graph.core.task import (
     UserScenario,
 )
 
+Basis = Literal["DB", "COMMUNICATE", "ENV_ASSERTION", "ACTION", "NL_ASSERTION"]
+"""What tau2's `reward_basis` may hold."""
+
 _MAX_ITEMS = 40
 _MAX_CHARS = 4000
 
@@ -34,6 +37,9 @@ class DraftCall(_Draft):
     requestor: Actor = Field("assistant", description="Who calls it: the agent (assistant) or the user.")
     name: str = Field(description="Name of one of that party's tools.")
     arguments: dict[str, Any] = Field(default_factory=dict, description="Its arguments, exact and complete.")
+    compare_args: list[str] | None = Field(
+        None, description="Where ACTION counts: the arguments that must agree, all if left out; []: only the name."
+    )
 
 
 class DraftSetup(_Draft):
@@ -51,6 +57,7 @@ class DraftAssertion(_Draft):
     func_name: str = Field(description="Name of an assertion.")
     arguments: dict[str, Any] = Field(default_factory=dict)
     assert_value: bool = Field(default=True, description="The answer it must give.")
+    message: str | None = Field(None, description="What it means when it fails.")
 
 
 class TaskDraft(_Draft):
@@ -81,6 +88,20 @@ class TaskDraft(_Draft):
     hidden: tuple[str, ...] = Field(
         (), description="Facts the user cannot know before the agent tells them.", max_length=_MAX_ITEMS
     )
+    nl_assertions: tuple[str, ...] = Field(
+        (),
+        description="Statements about the dialogue for somebody to read; no program judges them.",
+        max_length=_MAX_ITEMS,
+    )
+    reward_basis: tuple[Basis, ...] = Field(
+        (),
+        description=(
+            "What decides (tau2): DB the records, COMMUNICATE the facts, ENV_ASSERTION the assertions, ACTION that "
+            "each action was called. Leave it out, unless a call that changes nothing (a transfer) must be made."
+        ),
+    )
+    ticket: str = Field("", description="The case as a colleague would note it down.", max_length=_MAX_CHARS)
+    purpose: str = Field("", description="What the task tests, in a sentence.", max_length=_MAX_CHARS)
     checker_code: str | None = Field(
         None,
         description=(
@@ -111,6 +132,10 @@ class TaskDraft(_Draft):
                 "env_assertions": [assertion.model_dump() for assertion in case.assertions],
                 "forbidden": [action.model_dump() for action in case.forbidden],
                 "hidden": case.hidden,
+                "nl_assertions": case.terms.statements,
+                "reward_basis": case.terms.reward_basis,
+                "ticket": case.terms.ticket,
+                "purpose": case.terms.purpose,
                 "checker_code": case.checker_code,
                 "alternatives": [[action.model_dump() for action in actions] for actions in case.alternatives],
             }
@@ -125,12 +150,17 @@ class TaskDraft(_Draft):
             persona: How the user speaks, in words.
         """
         basis = ["DB"] + ["COMMUNICATE"] * bool(self.communicate_info) + ["ENV_ASSERTION"] * bool(self.env_assertions)
+        criteria: dict[str, Any] = {"nl_assertions": self.nl_assertions} if self.nl_assertions else {}
+        about: dict[str, Any] = {"ticket": self.ticket} if self.ticket else {}
+        if self.purpose:
+            about["description"] = {"purpose": self.purpose}
         return Task(
             id=task_id,
+            **about,
             user_scenario=UserScenario(
                 persona=persona,
                 instructions=Instructions(
-                    domain=tags.domain,
+                    domain=tags.domain.rpartition(":")[2],  # tau2:telecom is called telecom there
                     reason_for_call=self.reason_for_call,
                     known_info=self.known_info,
                     unknown_info=self.unknown_info,
@@ -142,9 +172,10 @@ class TaskDraft(_Draft):
             ),
             evaluation_criteria=EvaluationCriteria(
                 actions=_numbered(self.actions),
-                env_assertions=tuple(Assertion.model_validate(a.model_dump()) for a in self.env_assertions),
+                env_assertions=tuple(Assertion.model_validate(_given(a)) for a in self.env_assertions),
                 communicate_info=self.communicate_info,
-                reward_basis=tuple(basis),
+                reward_basis=self.reward_basis or tuple(basis),
+                **criteria,
             ),
             eigen=tags.model_copy(
                 update={
@@ -179,7 +210,9 @@ def case_tags(cue: Cue, *, plan: str = "", generation: int = 0) -> Tags:
 
 
 def _numbered(calls: tuple[DraftCall, ...]) -> tuple[Action, ...]:
-    return tuple(
-        Action(action_id=f"a{number}", requestor=call.requestor, name=call.name, arguments=call.arguments)
-        for number, call in enumerate(calls)
-    )
+    return tuple(Action(action_id=f"a{number}", **_given(call)) for number, call in enumerate(calls))
+
+
+def _given(draft: _Draft) -> dict[str, Any]:
+    """What a draft says; what it leaves open is left open (`exclude_none` would reach into the arguments)."""
+    return {name: value for name, value in draft.model_dump().items() if value is not None}

@@ -27,7 +27,7 @@ from eigen_graph.checkers.verdict import bounded
 from eigen_graph.core import PERSONAS, Actor, Cue, Domain, Task, TaskDraft, ToolCall, case_tags, environment_of
 from eigen_graph.graphs import wording
 from eigen_graph.graphs.context import Context, context_of
-from eigen_graph.graphs.examination import faults
+from eigen_graph.graphs.examination import faults, fitted
 from eigen_graph.graphs.planner import describe
 from eigen_graph.models import ReplyError, RequestError, Scene, calls_of
 
@@ -204,6 +204,7 @@ def _judge(call: ToolCall, state: ScenarioState, context: Context) -> tuple[Task
     tags = case_tags(cue, plan=plan.get("id", ""), generation=plan.get("generation", 0))
     if not context.cast.players["writer"].plays_cases:
         tags = tags.model_copy(update={"cue": None})  # written freely: no case for anybody to play
+    submitted = fitted(submitted, domain)
     task = submitted.to_task(state.get("id", "task"), tags, persona=PERSONAS.get(cue.persona))
     if found := list(faults(submitted, task, domain)):
         return None, _told(found)

@@ -128,14 +128,14 @@ def test_the_basis_follows_the_task() -> None:
     assert build_checker(task(), SHOP).basis == ("state", "procedure")
     assert build_checker(task(facts=("4",)), SHOP).basis == ("state", "said", "procedure")
     assert build_checker(task(checker_code="x"), SHOP).basis == ("code", "procedure")
-    assert build_checker(repair(), HOME).basis == ("state", "assertions")
+    assert build_checker(repair(), HOME).basis == ("agent_state", "assertions")
     assert build_checker(task(basis=("DB",)).model_copy(), SHOP, basis=("DB", "DB")).basis == ("DB",)
     tagged = task().model_copy(update={"eigen": Tags(basis=("ACTION",))})
     assert build_checker(tagged, SHOP).basis == ("ACTION",)
 
 
 def test_an_unknown_basis_is_refused() -> None:
-    with pytest.raises(UnknownNameError, match="no criterion 'TRUST'; there are state, said"):
+    with pytest.raises(UnknownNameError, match="no criterion 'TRUST'; there are state, agent_state, said"):
         build_checker(task(), SHOP, basis=("state", "TRUST"))
     with pytest.raises(UnknownNameError):
         Checker.from_json({**checker_of(SHOP, task()).to_json(), "basis": ["TRUST"]})

@@ -63,6 +63,16 @@ def test_nearly_the_same_text_is_a_near_duplicate():
     assert found.find("c", task(STORY[: len(STORY) // 2], ("cancel", {"booking_id": "B3"}))) is None
 
 
+def test_the_same_words_from_another_start_are_another_task():
+    found = Duplicates(0.9)
+    assert found.find("a", task(STORY, CANCEL)) is None
+    start = {"initialization_actions": [{"env_type": "user", "func_name": "unplug", "arguments": {}}]}
+    assert found.find("b", task(STORY, ("cancel", {"booking_id": "B2"}), start=start)) is None
+    near = found.find("c", task(STORY, ("cancel", {"booking_id": "B3"}), start=start))
+    assert near is not None
+    assert (near.of, near.kind) == ("b", "near")
+
+
 def test_a_threshold_above_one_leaves_near_duplicates_in():
     found = Duplicates(1.1)
     assert found.find("a", task(STORY, CANCEL)) is None

@@ -64,7 +64,7 @@ def _check_outcome(domain: Domain, case: Case, start: Environment, env: Environm
         yield error(where, "ends 'done' and does nothing", "give it another ending, or the write that is missing")
     if case.ending in {"refusal", "nothing"} and changed:
         yield error(where, f"ends in {case.ending!r} and changes something", "give it the ending 'done'")
-    if not changed and not case.facts and case.checker_code is None:
+    if not changed and not case.facts and case.checker_code is None and "ACTION" not in case.terms.reward_basis:
         yield error(
             where,
             "an agent that says and does nothing would pass",

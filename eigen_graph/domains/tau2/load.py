@@ -12,6 +12,7 @@ from eigen_graph.core import Database, Domain, PlainPolicy, UnknownNameError
 from eigen_graph.domains.tau2 import package
 from eigen_graph.domains.tau2.briefing import Tau2Briefing
 from eigen_graph.domains.tau2.environment import Tau2Environment
+from eigen_graph.domains.tau2.playbook import TaskPlaybook
 from eigen_graph.domains.tau2.tasks import task_set
 from eigen_graph.domains.tau2.toolkit import Kit
 
@@ -64,6 +65,7 @@ def _load(name: str, data: Path) -> Domain:
         )
         agent, policy = Kit(toolkit, database.load(folder / "db.json")), _text(folder / "policy.md")
     dated = _DATE.search(policy)
+    tasks = task_set(name)
     return Domain(
         name=f"{PREFIX}{name}",
         title=NAMES[name],
@@ -72,7 +74,8 @@ def _load(name: str, data: Path) -> Domain:
         **parts,
         now=f"{dated[1]}T{dated[2]}" if dated else "2024-05-15T15:00:00",
         max_result_chars=_NO_LIMIT,
-        tasks=task_set(name),
+        tasks=tasks,
+        playbook=TaskPlaybook(tasks, lambda: _load(name, data)),
         briefing=Tau2Briefing(),
         environment_type=Tau2Environment,
     )

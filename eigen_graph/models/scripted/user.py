@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eigen_graph.core import STOP, Beat, Case
+from eigen_graph.core import STOP, STOP_MARKERS, Beat, Case
 from eigen_graph.models.scripted.course import course
 from eigen_graph.models.scripted.faults import Fault
 from eigen_graph.models.scripted.part import Line, Part
@@ -18,7 +18,8 @@ def play(part: Part) -> Line:
     if position >= len(moves):
         return Line(_GOODBYE)
     beat = moves[position]
-    return Line(f"{beat.text} {STOP}" if beat.kind == "close" else beat.text, call=beat.call)
+    marked = beat.kind != "close" or any(marker in beat.text for marker in STOP_MARKERS)
+    return Line(beat.text if marked else f"{beat.text} {STOP}", call=beat.call)
 
 
 def moves_of(case: Case, fault: Fault | None) -> list[Beat]:

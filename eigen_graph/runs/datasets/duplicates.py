@@ -54,6 +54,7 @@ class Duplicates:
         self._empty = MinHash(num_perm=_PERMUTATIONS, seed=1)
         self._lean = LeanMinHash
         self._sketches: dict[str, LeanMinHash] = {}
+        self._starts: dict[str, str] = {}
 
     def find(self, instance: str, task: Task) -> Duplicate | None:
         """Whether a task repeats an earlier one. One that does not is remembered."""
@@ -64,11 +65,17 @@ class Duplicates:
             full = self._empty.copy()
             full.update_batch(_shingles(task))
             sketch = self._lean(full)  # the values alone, without 128 permutations for each task
-            alike = [(sketch.jaccard(self._sketches[name]), name) for name in self._near.query(sketch)]
+            start = _start(task)
+            alike = [
+                (sketch.jaccard(self._sketches[name]), name)
+                for name in self._near.query(sketch)
+                if self._starts[name] == start  # the same words about another fault are another task
+            ]
             if alike and (best := max(alike, key=lambda pair: (pair[0], pair[1])))[0] >= self._threshold:
                 return Duplicate(instance, best[1], "near", round(best[0], 4))
             self._near.insert(instance, sketch)
             self._sketches[instance] = sketch
+            self._starts[instance] = start
         self._first[deed] = instance
         return None
 
@@ -76,10 +83,16 @@ class Duplicates:
         """Names what a task is: its start, its gold calls, what must be said and hold, and else what its user wants."""
         writes = any(action.name not in self._reads for action in task.actions)
         criteria = task.criteria.model_dump(mode="json", include={"communicate_info", "env_assertions"})
-        start = task.initial_state.model_dump(mode="json", exclude_unset=True) if task.initial_state else None
+        start = _start(task)
         actions = [[action.requestor, action.name, action.arguments] for action in task.actions]
         wish = None if writes else _words(str(task.user_scenario))
         return hashlib.sha256(json.dumps([actions, criteria, start, wish], sort_keys=True).encode()).hexdigest()
+
+
+def _start(task: Task) -> str:
+    """How the world of a task differs from the domain's, as text."""
+    state = task.initial_state.model_dump(mode="json", exclude_unset=True) if task.initial_state else None
+    return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest() if state else ""
 
 
 def _shingles(task: Task) -> list[bytes]:
