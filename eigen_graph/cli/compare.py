@@ -10,7 +10,7 @@ from rich.table import Table
 
 from eigen_graph.cli.console import out, print_json
 
-_ARGUMENT = typer.Argument(metavar="RESULTS.json", help="A results file, or the folder of an evaluation.")
+_ARGUMENT = typer.Argument(metavar="RESULTS", help="Results file of `eigen-graph eval` or `judge`, or its folder.")
 
 
 def compare(
