@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from eigen_graph.core import Database, Domain, PlainPolicy, UnknownNameError
+from eigen_graph.core import Database, Domain, EigenGraphError, PlainPolicy, UnknownNameError
 from eigen_graph.domains.tau2 import package
 from eigen_graph.domains.tau2.briefing import Tau2Briefing
 from eigen_graph.domains.tau2.environment import Tau2Environment
@@ -51,9 +51,10 @@ def _load(name: str, data: Path) -> Domain:
     tools = package.module(f"domains.{name}.tools")
     parts: dict[str, Any] = {}
     if name == "telecom":
-        agent = Kit(tools.TelecomTools, model.TelecomDB.load(folder / "db.toml"))
-        phone = package.module("domains.telecom.user_data_model").TelecomUserDB.load(folder / "user_db.toml")
-        user = Kit(package.module("domains.telecom.user_tools").TelecomUserTools, phone)
+        agent = Kit(tools.TelecomTools, _database(model.TelecomDB, folder / "db.toml"))
+        phone = package.module("domains.telecom.user_data_model").TelecomUserDB
+        user_tools = package.module("domains.telecom.user_tools").TelecomUserTools
+        user = Kit(user_tools, _database(phone, folder / "user_db.toml"))
         parts = {"user": user.side, "sync": _sync(package.module("domains.telecom.environment").TelecomEnvironment)}
         policy = (
             f"<main_policy>\n{_text(folder / 'main_policy.md')}\n</main_policy>\n"
@@ -63,7 +64,7 @@ def _load(name: str, data: Path) -> Domain:
         toolkit, database = (
             (tools.AirlineTools, model.FlightDB) if name == "airline" else (tools.RetailTools, model.RetailDB)
         )
-        agent, policy = Kit(toolkit, database.load(folder / "db.json")), _text(folder / "policy.md")
+        agent, policy = Kit(toolkit, _database(database, folder / "db.json")), _text(folder / "policy.md")
     dated = _DATE.search(policy)
     tasks = task_set(name)
     return Domain(
@@ -90,6 +91,15 @@ def _sync(environment: type[Any]) -> Callable[[Database, Database], None]:
         shell.sync_tools()
 
     return sync
+
+
+def _database(kind: type[Any], path: Path) -> Any:
+    file = package.data_file(*path.relative_to(package.data_folder()).parts)
+    try:
+        return kind.load(file)
+    except Exception as error:  # whatever its readers raise for what is no database
+        reason = str(error).replace("\n", " ")
+        raise EigenGraphError(f"cannot read {file}: {reason:.300}") from error
 
 
 def _text(path: Path) -> str:

@@ -69,8 +69,10 @@ def _read(path: Path) -> LazyTasks:
 
 def _splits(path: Path) -> dict[str, tuple[str, ...]]:
     data = _json(path)
-    if not isinstance(data, dict) or BASE not in data:
+    if not isinstance(data, dict) or not isinstance(data.get(BASE), list):
         raise EigenGraphError(f"{path} names no split {BASE!r}")
+    if odd := [split for split, ids in data.items() if not isinstance(ids, list)]:
+        raise EigenGraphError(f"{path}: split {odd[0]!r} is no list of task ids")
     return {str(split): tuple(str(task_id) for task_id in ids) for split, ids in data.items()}
 
 
