@@ -1,0 +1,325 @@
+"""tau2's domains as ours: same tools, same words, nothing imported before it is needed, nothing leaked."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import textwrap
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode
+
+from eigen_graph.checkers import build_checker, gold_trajectory
+from eigen_graph.core import Domain, EigenGraphError, Task, ToolCall, UnknownNameError, World, environment_of
+from eigen_graph.domains import domain_names, load_domain
+from eigen_graph.domains.tau2 import package
+
+NAMES = ("airline", "retail", "telecom")
+COUNTS = {
+    "airline": {"train": 30, "test": 20, "base": 50},
+    "retail": {"train": 74, "test": 40, "base": 114},
+    "telecom": {"train": 74, "test": 40, "base": 114, "small": 20, "full": 2285},
+}
+
+
+@cache
+def domain_of(name: str) -> Domain:
+    return load_domain(f"tau2:{name}")
+
+
+def tasks_of(name: str, split: str | None = None) -> tuple[Task, ...]:
+    tasks = domain_of(name).tasks
+    assert tasks is not None
+    return tuple(tasks.split(split))
+
+
+def plain(schema: Any, defs: Any = None) -> Any:
+    """A JSON schema without titles, references put in."""
+    if isinstance(schema, list):
+        return [plain(item, defs) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    defs = schema.get("$defs", defs)
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return plain(defs[name] | {key: value for key, value in schema.items() if key != "$ref"}, defs)
+    return {
+        key: {name: plain(value, defs) for name, value in inner.items()} if key == "properties" else plain(inner, defs)
+        for key, inner in schema.items()
+        if key not in {"title", "$defs"}
+    }
+
+
+def theirs(name: str, side: str) -> dict[str, dict[str, Any]]:
+    """The real package's tools as it shows them to a model."""
+    made = package.module(f"domains.{name}.environment").get_environment()
+    kit = made.tools if side == "agent" else made.user_tools
+    return {} if kit is None else {tool.name: tool.openai_schema["function"] for tool in kit.get_tools().values()}
+
+
+@pytest.mark.parametrize("side", ["agent", "user"])
+@pytest.mark.parametrize("name", NAMES)
+def test_tools_are_shown_as_tau2_shows_them(name: str, side: str) -> None:
+    domain = domain_of(name)
+    ours = {tool.name: convert_to_openai_tool(tool)["function"] for tool in domain.tools_of(_actor(side))}
+    wanted = theirs(name, side)
+    assert list(ours) == list(wanted)
+    for tool, schema in wanted.items():
+        assert ours[tool]["description"] == schema["description"].strip()
+        found, asked = plain(ours[tool]["parameters"]), plain(schema["parameters"])
+        assert found.get("properties", {}) == asked.get("properties", {})
+        assert found.get("required", []) == asked.get("required", [])
+    assert bool(wanted) == (side == "agent" or name == "telecom")
+
+
+def _actor(side: str) -> Any:
+    return "assistant" if side == "agent" else "user"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_policy_and_tasks_are_the_packages(name: str) -> None:
+    domain = domain_of(name)
+    assert domain.tasks is not None
+    real = package.module(f"domains.{name}.environment")
+    assert domain.policy.text == real.get_environment().policy
+    assert {split: len(tasks_of(name, split)) for split in domain.tasks.splits} == COUNTS[name]
+    assert tasks_of(name) == tasks_of(name, "base")
+    base, train, test = ({task.id for task in tasks_of(name, split)} for split in ("base", "train", "test"))
+    assert base == train | test
+    assert not train & test
+    rows = json.loads(package.data_file("domains", name, "tasks.json").read_text(encoding="utf-8"))
+    for row in rows[::20]:
+        assert domain.tasks.tasks[str(row["id"])].to_json() == row
+
+
+def test_a_langchain_tool_node_runs_a_tool() -> None:
+    """In an agent of one's own: the tools reach the world that the graph was given as its context."""
+    domain = domain_of("airline")
+    graph: Any = StateGraph(MessagesState, context_schema=World)
+    graph.add_node("tools", ToolNode(domain.tools_of("assistant"), handle_tool_errors=True))
+    graph.add_edge(START, "tools")
+    env = environment_of(domain)
+    calls = [
+        ("get_reservation_details", {"reservation_id": "4WQ150"}),
+        ("update_reservation_passengers", {"reservation_id": "4WQ150", "passengers": []}),
+        ("cancel_reservation", {"reservation_id": "4WQ150"}),
+        (
+            "update_reservation_flights",
+            {
+                "reservation_id": "4WQ150",
+                "cabin": "business",
+                "flights": [{"flight_number": "HAT170", "date": "2024-05-22"}],
+                "payment_id": "x",
+            },
+        ),
+    ]
+    asked = [{"name": name, "args": args, "id": str(i)} for i, (name, args) in enumerate(calls)]
+    answers = []
+    for call in asked:
+        state = graph.compile().invoke(
+            {"messages": [AIMessage(content="", tool_calls=[call])]}, context=World(env.agent_db, domain.now)
+        )
+        answers.append(state["messages"][-1])
+    again = environment_of(domain)
+    for (name, arguments), answer in zip(calls, answers, strict=True):
+        wanted = again.run(name, arguments, "assistant")
+        assert answer.status == ("error" if wanted.error else "success")
+        if not wanted.error:
+            assert answer.content == wanted.content
+        else:
+            assert wanted.content.removeprefix("Error: ") in answer.content
+    assert env.agent_db["reservations"]["4WQ150"].status == "cancelled"
+    assert domain.agent.database["reservations"]["4WQ150"].status is None
+
+
+@pytest.mark.parametrize(
+    ("expression", "answer"),
+    [
+        ("9**9**9**9", "Error: int too large to convert to float"),
+        ("-(9**9)**(9**9)", "Error: int too large to convert to float"),
+        ("2 ** 10", "1024.0"),
+        ("2**1000", "1.0715086071862673e+301"),
+        ("9" * 3000, "Error: Expression is too long (3000 characters, at most 2000)"),
+        ("(" * 1000, "Error: "),
+        ("1/0", "Error: division by zero"),
+        ("__import__('os')", "Error: Invalid characters in expression"),
+        (7, "Error: 'int' object is not iterable"),
+    ],
+)
+def test_calculate_comes_back_at_once(expression: Any, answer: str) -> None:
+    env = environment_of(domain_of("retail"))
+    call = ToolCall(id="1", name="calculate", arguments={"expression": expression})
+    assert (env.answer(call, "assistant").content or "").startswith(answer)
+
+
+def run(code: str, **environment: str) -> str:
+    """Run code in a new process that may not speak to the network; its output."""
+    guard = """
+    import socket, sys
+    def refuse(*args, **kwargs): raise RuntimeError("the network was asked for")
+    socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
+    """
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", textwrap.dedent(guard) + textwrap.dedent(code)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not done.stderr
+    return done.stdout.strip()
+
+
+def test_nothing_is_imported_before_it_is_needed_and_no_model_client_ever() -> None:
+    code = """
+    import eigen_graph.checkers, eigen_graph.graphs
+    from eigen_graph.core import environment_of
+    from eigen_graph.domains import domain_names, load_domain
+    assert "tau2:telecom" in domain_names()
+    assert "tau2" not in sys.modules
+    for name in ("airline", "retail", "telecom"):
+        domain = load_domain(f"tau2:{name}")
+        task = domain.tasks.split("base")[0]
+        assert domain.briefing.agent(domain) and domain.briefing.user(domain, task)
+        environment_of(domain, task)
+    print(sorted(name for name in ("litellm", "torch", "tau2.evaluator", "tau2.orchestrator") if name in sys.modules))
+    """
+    assert run(code) == "[]"
+
+
+def test_a_class_that_is_spoiled_already_spoils_nothing_here() -> None:
+    code = """
+    from tau2.domains.telecom.environment import get_environment
+    get_environment().user_tools.break_vpn()
+    assert get_environment().user_tools.default_vpn_details.server_performance.value == "poor"
+    from eigen_graph.core import environment_of
+    from eigen_graph.domains import load_domain
+    env = environment_of(load_domain("tau2:telecom"))
+    env.run("connect_vpn", {}, "user")
+    print(env.user_db["device"]["device"].vpn_details.server_performance.value)
+    """
+    quiet = "from loguru import logger; logger.remove()\n    "
+    assert run("\n    " + quiet + code.lstrip()) == "excellent"
+
+
+def test_without_the_package_the_extra_is_named() -> None:
+    code = """
+    import importlib.abc
+    class Absent(importlib.abc.MetaPathFinder):
+        def find_spec(self, name, path=None, target=None):
+            if name.partition(".")[0] == "tau2":
+                raise ModuleNotFoundError("No module named 'tau2'", name="tau2")
+    sys.meta_path.insert(0, Absent())
+    from eigen_graph.core import EigenGraphError
+    from eigen_graph.domains import domain_names, load_domain
+    domain_names()
+    try:
+        load_domain("tau2:telecom")
+    except EigenGraphError as error:
+        print(error)
+    """
+    assert run(code) == "tau2 domains need the tau2-bench package: pip install 'eigen-graph[tau2]'"
+
+
+def test_unknown_names_are_told_with_what_there_is() -> None:
+    assert {f"tau2:{name}" for name in NAMES} <= domain_names().keys()
+    with pytest.raises(UnknownNameError, match="no tau2 domain 'bank'; there are tau2:airline, tau2:retail, tau2:tel"):
+        load_domain("tau2:bank")
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of telecom's data, where TAU2_DATA_DIR points."""
+    shutil.copytree(package.data_folder() / "domains" / "telecom", tmp_path / "tau2" / "domains" / "telecom")
+    monkeypatch.setenv("TAU2_DATA_DIR", str(tmp_path))
+    return tmp_path / "tau2" / "domains" / "telecom"
+
+
+def test_other_data_have_another_fingerprint(data: Path) -> None:
+    """So that results on edited tasks are never taken for results on tau2's."""
+    known = domain_of("telecom")
+    rows = json.loads((data / "tasks.json").read_text(encoding="utf-8"))
+    rows[0]["ticket"] = "Another ticket."
+    (data / "tasks.json").write_text(json.dumps(rows), encoding="utf-8")
+    policy = data / "main_policy.md"
+    policy.write_text(policy.read_text(encoding="utf-8") + "\nBe brief.\n", encoding="utf-8")
+    edited = load_domain("tau2:telecom")
+    assert edited.tasks is not None
+    assert known.tasks is not None
+    assert len(edited.tasks.digest) == 40
+    assert edited.tasks.digest != known.tasks.digest
+    assert edited.tasks.tasks[rows[0]["id"]].ticket == "Another ticket."
+    assert "Be brief." in edited.policy.text
+    assert "Be brief." not in known.policy.text
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "fault"),
+    [
+        ("tasks.json", "{", "cannot read .*tasks.json"),
+        ("tasks.json", "[1]", "tasks.json is no list of tasks, each with an id"),
+        ("tasks.json", "[" * 100_000, "cannot read .*tasks.json"),
+        ("split_tasks.json", "{}", "split_tasks.json names no split 'base'"),
+        ("split_tasks.json", "[]", "split_tasks.json names no split 'base'"),
+        ("split_tasks.json", '{"base": 5}', "split_tasks.json"),
+        ("main_policy.md", None, "tau2's data lacks .*main_policy.md"),
+        ("db.toml", None, "db.toml"),
+        ("db.toml", "plans = 5", "db.toml"),
+    ],
+)
+def test_data_that_are_no_data_are_named(data: Path, file: str, text: str | None, fault: str) -> None:
+    (data / file).unlink()
+    if text is not None:
+        (data / file).write_text(text, encoding="utf-8")
+    with pytest.raises(EigenGraphError, match=fault) as caught:
+        tuple(load_domain("tau2:telecom").tasks.split("base"))  # type: ignore[union-attr]
+    assert "\n" not in str(caught.value)
+
+
+def test_a_wrong_data_folder_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TAU2_DATA_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(EigenGraphError, match=r"TAU2_DATA_DIR is .*nowhere', but there is no folder .*domains"):
+        load_domain("tau2:retail")
+
+
+REFUSED = {
+    "12": "Payment method should be the original payment method",
+    "13": "Payment method should be the original payment method",
+    "64": "Non-delivered order cannot be exchanged",
+    "105": "Insufficient gift card balance to pay for the price difference",
+}
+"""Retail's tasks whose own solution holds a write that the tool refuses: nobody can know what was meant."""
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_solutions_pass_by_our_rules(name: str) -> None:
+    failing = failures(name, "base")
+    assert failing.keys() == (REFUSED.keys() if name == "retail" else set())
+    for task_id, reason in failing.items():
+        assert reason.endswith(REFUSED[task_id])
+
+
+@pytest.mark.slow
+def test_all_of_telecoms_solutions_pass_by_our_rules() -> None:
+    assert not failures("telecom", "full")
+
+
+def failures(name: str, split: str) -> dict[str, str]:
+    domain, found = domain_of(name), {}
+    for task in tasks_of(name, split):
+        checker = build_checker(task, domain, basis="eigen")
+        verdict = checker.judge(gold_trajectory(checker.bench(domain)), domain)
+        if verdict.reward != 1:
+            found[task.id] = verdict.reason
+    return found
