@@ -68,7 +68,9 @@ def _functions(domain: Domain, of: Callable[[Actor], Mapping[str, Callable[..., 
         for name, function in of(actor).items():
             parameters = list(_signature(function).parameters.values())[1:]
             arguments = ", ".join(map(_argument, parameters))
-            about = (inspect.getdoc(function) or "").split("\n", 1)[0]
+            about = inspect.getdoc(function) or ""
+            first = about.split("\n", 1)[0]
+            about = " ".join(about.split()) if first.endswith(":") else first  # a line that only opens a list
             lines.append(f"- env_type `{actor}`: `{name}({arguments})`: {about}")
     return "\n".join(lines)
 
