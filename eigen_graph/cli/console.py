@@ -20,3 +20,8 @@ def print_json(value: Any) -> None:
 def complain(text: str) -> None:
     """One line on stderr, whatever the text."""
     errors.print(f"[bold red]error:[/] {escape(' '.join(text.split()))}", soft_wrap=True, highlight=False)
+
+
+def money(usd: float | None) -> str:
+    """An amount in USD."""
+    return "price unknown" if usd is None else f"${usd:.4f}" if 0 < usd < 1 else f"${usd:,.2f}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from eigen_graph.cli.runs import money
+from eigen_graph.cli.console import money
 from eigen_graph.cli.telling import grid
 from eigen_graph.evaluation.results import EvaluationInfo
 from eigen_graph.evaluation.summary import Floor, Summary

@@ -11,9 +11,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from eigen_graph.checkers.contamination import RESERVED
-from eigen_graph.cli.console import out, print_json
+from eigen_graph.cli.console import money, out, print_json
+from eigen_graph.cli.standing import show_standing
 from eigen_graph.core import Domain, EigenGraphError
 from eigen_graph.domains import load_domain
+from eigen_graph.evaluation.folder import is_evaluation
 from eigen_graph.runs import LedgerReader, RunFolder
 from eigen_graph.runs.datasets import FORMATS, export_run
 from eigen_graph.runs.verify import Finding, verify_run
@@ -31,8 +33,11 @@ class View(StrEnum):
 
 
 def status(run: RunPath, as_json: AsJson = False) -> None:
-    """Say how far a run is: accepted, rejected and why, coverage, what it cost."""
+    """Say how far a run is: accepted, rejected and why, coverage, what it cost. Of an evaluation: played and solved."""
     folder = RunFolder.open(run)
+    if is_evaluation(folder):
+        show_standing(folder, as_json=as_json)
+        return
     with folder.reader() as ledger:
         counts, spent, coverage = ledger.counts(), ledger.spent(), ledger.coverage()
         trials, champion = ledger.trial_spent(), ledger.champion()
@@ -90,7 +95,7 @@ def verify(
 
     Nothing that was recorded is trusted. Exit status 1 when something does not hold.
     """
-    folder = RunFolder.open(run)
+    folder = _synthesized(run)
     findings: list[Finding] = []
     dialogues = accepted = 0
     with folder.reader() as ledger:
@@ -141,7 +146,7 @@ def export(  # noqa: PLR0917  # one parameter an option is how Typer works
     as_json: AsJson = False,
 ) -> None:
     """Write the accepted dialogues of a run as data sets, with a card."""
-    folder = RunFolder.open(run)
+    folder = _synthesized(run)
     if unknown := sorted(set(formats or ()) - set(FORMATS)):
         raise EigenGraphError(f"no format {', '.join(unknown)}; there are {', '.join(FORMATS)}")
     if not dedup > 0:  # also refuses NaN
@@ -164,6 +169,16 @@ def export(  # noqa: PLR0917  # one parameter an option is how Typer works
     out.print(table, highlight=False)
 
 
+def _synthesized(run: Path) -> RunFolder:
+    folder = RunFolder.open(run)
+    if is_evaluation(folder):
+        raise EigenGraphError(
+            f"{run} is an evaluation, which made no data set: `eigen-graph judge {run / 'results.json'}` judges its "
+            f"episodes again"
+        )
+    return folder
+
+
 def _many(count: int, what: str) -> str:
     return f"{count:,} {what}" + ("" if count == 1 else "s")
 
@@ -180,8 +195,3 @@ def _reasons(ledger: LedgerReader, most: int = 5) -> list[str]:
 
 def _listed(counts: dict[str, int]) -> str:
     return f" ({', '.join(f'{name} {count}' for name, count in counts.items())})" if counts else ""
-
-
-def money(usd: float | None) -> str:
-    """An amount in USD."""
-    return "price unknown" if usd is None else f"${usd:.4f}" if 0 < usd < 1 else f"${usd:,.2f}"

@@ -14,6 +14,8 @@ from rich.text import Text
 from eigen_graph.cli.console import out, print_json
 from eigen_graph.cli.runs import AsJson, RunPath
 from eigen_graph.core import EigenGraphError
+from eigen_graph.evaluation.engine import outcome_of
+from eigen_graph.evaluation.folder import is_evaluation
 from eigen_graph.runs import InstanceRow, RunFolder
 
 _COLORS = {"agent": "cyan", "user": "green", "result": "dim"}
@@ -24,7 +26,11 @@ _MOST = 320
 def show(
     run: RunPath,
     task: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Which one, e.g. g0-000003. Default: the first accepted.")
+        str | None,
+        typer.Argument(
+            metavar="ID",
+            help="Which one, e.g. g0-000003. Default: the first accepted; of an evaluation: the first that failed.",
+        ),
     ] = None,
     full: Annotated[bool, typer.Option("--full", help="Print long tool results whole.")] = False,
     as_json: AsJson = False,
@@ -34,6 +40,9 @@ def show(
     A `>` marks the messages that show why it was rejected.
     """
     folder = RunFolder.open(run)
+    if is_evaluation(folder):
+        _show_episode(folder, task, None if full else _MOST, as_json=as_json)
+        return
     with folder.reader() as ledger:
         row = ledger.instance(task) if task else next(ledger.instances("accepted"), None)
     if row is None:
@@ -49,6 +58,28 @@ def show(
     if messages:
         out.print(_dialogue(messages, set(row.evidence), None if full else _MOST))
     out.print(_judged(row))
+
+
+def _show_episode(folder: RunFolder, name: str | None, most: int | None, *, as_json: bool) -> None:
+    """As `show`, of an evaluation."""
+    with folder.reader() as ledger:
+        if name:
+            row = ledger.episode(name)
+        else:
+            rows = (row for row in ledger.episodes() if outcome_of(row.status, row.verdict) != "solved")
+            found = next(rows, None) or next(ledger.episodes(), None)
+            if found is None:
+                raise EigenGraphError(f"the evaluation in {folder.path} has played nothing yet")
+            row = found
+    if as_json:
+        print_json(row.to_json())
+        return
+    verdict = row.verdict or {}
+    why = ": ".join(filter(None, (verdict.get("blame"), verdict.get("reason") or row.reason)))
+    told = f"{row.id}  {outcome_of(row.status, row.verdict)}" + (f" ({why})" if why else "")
+    out.print(Text(told), Text(f"task {row.task_id}, trial {row.trial}, seed {row.seed}"), sep="\n", soft_wrap=True)
+    out.print(_dialogue((row.trajectory or {}).get("messages") or [], set(), most))
+    out.print(_parts(verdict, _grid("dim")))
 
 
 def _grid(*styles: str) -> Table:
@@ -117,12 +148,17 @@ def _call(name: str, arguments: str | dict[str, Any]) -> str:
     return f"{name}({', '.join(f'{key}={json.dumps(value, ensure_ascii=False)}' for key, value in arguments.items())})"
 
 
+def _parts(verdict: dict[str, Any], table: Table) -> Table:
+    for part in verdict.get("parts", ()):
+        passed = {True: "passed", False: "failed", None: "not judged"}[part["passed"]]
+        table.add_row(part["name"], Text(": ".join(filter(None, (passed, part["reason"])))))
+    return table
+
+
 def _judged(row: InstanceRow) -> Table:
     table = _grid("dim")
     table.add_row("", "")
-    for part in (row.verdict or {}).get("parts", ()):
-        verdict = {True: "passed", False: "failed", None: "not judged"}[part["passed"]]
-        table.add_row(part["name"], Text(": ".join(filter(None, (verdict, part["reason"])))))
+    _parts(row.verdict or {}, table)
     if row.review:
         table.add_row("reviewer", Text(": ".join(filter(None, (row.review["decision"], row.review["reason"])))))
     proof = (row.checker or {}).get("proof")

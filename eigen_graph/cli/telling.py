@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 from rich.table import Table
 
-from eigen_graph.cli.runs import money
+from eigen_graph.cli.console import money
 from eigen_graph.core import EigenGraphError
 from eigen_graph.graphs.evolving.blueprint import Blueprint, said
 from eigen_graph.graphs.evolving.gate import Effect

@@ -81,7 +81,7 @@ class Evaluation:
             folder = go_on(path, context, settings, info)
             info = find(path)[2]
         else:
-            folder = begin(path, context, settings, info, budget)
+            folder = begin(path, context, settings, info, episodes=len(found) * settings.trials, budget=budget)
         async with recorded(context, folder, budget) as ledger:
             yield cls(folder, ledger, context, settings, info, found)
 

@@ -86,14 +86,28 @@ def info_of(context: Context, settings: EvaluationSettings, tasks: TaskSet) -> E
 
 
 def begin(
-    path: Path | str, context: Context, settings: EvaluationSettings, info: EvaluationInfo, budget: Budget | None
+    path: Path | str,
+    context: Context,
+    settings: EvaluationSettings,
+    info: EvaluationInfo,
+    *,
+    episodes: int,
+    budget: Budget | None,
 ) -> RunFolder:
     """Make the folder of a new evaluation.
+
+    Args:
+        path: The folder, new or empty.
+        context: Who plays, within which limits.
+        settings: What was asked for.
+        info: What it will be one of.
+        episodes: How many it will have.
+        budget: What may be spent.
 
     Raises:
         EigenGraphError: The folder holds something, or cannot be written.
     """
-    asked = {"settings": settings.model_dump(mode="json"), "info": info.model_dump(mode="json")}
+    asked = {"settings": settings.model_dump(mode="json"), "info": info.model_dump(mode="json"), "episodes": episodes}
     kept = {"context": context.kept(), KEY: asked, "budget": str(budget) if budget else None}
     return RunFolder.create(path, kept, domain=info.domain, database=info.database)
 

@@ -181,11 +181,20 @@ class LedgerReader:
         last, query = "", f"select * from episodes where id > ? order by id limit {_PAGE}"  # noqa: S608  # a constant
         while page := self._reads.execute(query, (last,)).fetchall():
             last = page[-1]["id"]
-            for found in page:
-                try:
-                    yield schema.episode_from_sql(found)
-                except ValueError as error:
-                    raise self._damaged(f"episode {found['id']!r}", error) from error
+            yield from map(self._episode, page)
+
+    def episode(self, episode_id: str) -> EpisodeRow:
+        """One of them.
+
+        Raises:
+            LedgerError: There is none of that id.
+        """
+        found = self._reads.execute("select * from episodes where id = ?", (episode_id,)).fetchone()
+        if found is None:
+            first, last = self._reads.execute("select min(id), max(id) from episodes").fetchone()
+            known = f"its episodes are {first} to {last}" if first else "it holds none yet"
+            raise LedgerError(f"{self.path} holds no episode {episode_id!r}; {known}")
+        return self._episode(found)
 
     def episode_ids(self, status: str | None = None) -> set[str]:
         """Ids of the episodes that have a row: all, or those of one status."""
@@ -272,6 +281,12 @@ class LedgerReader:
             return schema.instance_from_sql(found)
         except ValueError as error:  # pydantic's and JSON's errors are some
             raise self._damaged(f"instance {found['id']!r}", error) from error
+
+    def _episode(self, found: sqlite3.Row) -> EpisodeRow:
+        try:
+            return schema.episode_from_sql(found)
+        except ValueError as error:
+            raise self._damaged(f"episode {found['id']!r}", error) from error
 
     def _damaged(self, where: str, error: ValueError) -> LedgerError:
         why = str(error).splitlines()[0]
