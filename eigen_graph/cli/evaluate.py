@@ -15,7 +15,7 @@ from eigen_graph.cli.progress import EpisodeProgress
 from eigen_graph.cli.running import drains, resumable
 from eigen_graph.cli.synthesize import AsJson, BaseUrl, BudgetText
 from eigen_graph.evaluation.engine import Evaluation
-from eigen_graph.evaluation.folder import context_for, free_folder
+from eigen_graph.evaluation.folder import context_for, free_folder, plays_cases
 from eigen_graph.evaluation.settings import SEED, EvaluationSettings
 from eigen_graph.graphs import Context
 from eigen_graph.models import Budget
@@ -219,6 +219,8 @@ async def assess(
         with drains(context, progress.note), resumable(f"eigen-graph resume {path}"):
             async with progress:
                 progress.note(f"run folder: {path}")
+                if plays_cases(context.model) != plays_cases(context.user_model or context.model):
+                    progress.note("note: `scripted` does not listen to the other side: such figures mean little")
                 await evaluation.play(progress.add)
         results, summary = await asyncio.to_thread(evaluation.results)
         file = evaluation.save(results)
