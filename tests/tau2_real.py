@@ -45,10 +45,12 @@ def load_tau2() -> SimpleNamespace:
         from loguru import logger  # noqa: PLC0415
 
         logger.disable("tau2")
+        from tau2.agent.llm_agent import LLMAgent  # noqa: PLC0415
         from tau2.data_model import message, simulation, tasks  # noqa: PLC0415
         from tau2.domains.telecom import tools, user_data_model, user_tools  # noqa: PLC0415
         from tau2.evaluator import evaluator  # noqa: PLC0415
         from tau2.registry import registry  # noqa: PLC0415
+        from tau2.user.user_simulator import UserSimulator  # noqa: PLC0415
         from tau2.utils import get_dict_hash  # noqa: PLC0415
     # A bill that tau2 makes up is named by chance, which no replay repeats.
     tools.uuid = SimpleNamespace(uuid4=lambda: SimpleNamespace(hex="0" * 32))
@@ -59,6 +61,8 @@ def load_tau2() -> SimpleNamespace:
         evaluator=evaluator,
         registry=registry,
         hash=get_dict_hash,
+        agent=LLMAgent,
+        user=UserSimulator,
         phone=user_tools.TelecomUserTools,
         excellent=user_data_model.PerformanceLevel.EXCELLENT,
     )

@@ -100,6 +100,19 @@ def test_tasks_are_written_as_they_were_read(tau2: SimpleNamespace, name: str) -
         assert tau2.tasks.Task.model_validate(task.to_json()) == theirs[task.id]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_both_sides_are_told_what_tau2_tells_them(tau2: SimpleNamespace, name: str) -> None:
+    domain = domain_of(name)
+    env = tau2.registry.get_env_constructor(name)()
+    assert domain.briefing is not None
+    assert domain.briefing.agent(domain) == tau2.agent(tools=[], domain_policy=env.policy).system_prompt
+    tools = env.get_user_tools() if domain.tools_of("user") else None
+    for task in base_tasks(name)[:: STRIDE[name]]:
+        theirs = tau2.tasks.Task.model_validate(task.to_json())
+        user = tau2.user(tools=tools, instructions=str(theirs.user_scenario))
+        assert domain.briefing.user(domain, task) == user.system_prompt
+
+
 HALF_WAY: list[tuple[str, list[Call]]] = [
     # One certificate pays twice: it is gone when its second part is due, and so is the money, but no seat is booked.
     (

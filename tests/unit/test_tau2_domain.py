@@ -19,7 +19,17 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 
 from eigen_graph.checkers import build_checker, gold_trajectory
-from eigen_graph.core import Domain, EigenGraphError, Task, ToolCall, UnknownNameError, World, environment_of
+from eigen_graph.core import (
+    Domain,
+    EigenGraphError,
+    Message,
+    Task,
+    ToolCall,
+    Trajectory,
+    UnknownNameError,
+    World,
+    environment_of,
+)
 from eigen_graph.domains import domain_names, load_domain
 from eigen_graph.domains.tau2 import package
 
@@ -159,6 +169,47 @@ def test_calculate_comes_back_at_once(expression: Any, answer: str) -> None:
     env = environment_of(domain_of("retail"))
     call = ToolCall(id="1", name="calculate", arguments={"expression": expression})
     assert (env.answer(call, "assistant").content or "").startswith(answer)
+
+
+def nested(depth: int) -> Any:
+    value: Any = "internet"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("telecom", ("user", "set_apn_settings", {"apn_settings": nested(100)})),
+        ("telecom", ("user", "set_apn_settings", {"apn_settings": nested(250)})),
+        ("telecom", ("user", "set_apn_settings", {"apn_settings": nested(800)})),
+        (
+            "airline",
+            (
+                "assistant",
+                "update_reservation_baggages",
+                {
+                    "reservation_id": "4WQ150",
+                    "total_baggages": 10**4299,
+                    "nonfree_baggages": 10**4299,
+                    "payment_id": "gift_card_3576581",
+                },
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("rules", ["tau2", "eigen"])
+def test_what_no_json_can_hold_is_judged_all_the_same(name: str, call: tuple[Any, str, Any], rules: Any) -> None:
+    """tau2's tools store what they are given, and its evaluator breaks on it: a model must not break a run so."""
+    domain = domain_of(name)
+    task = Task.from_json({"id": "t", "evaluation_criteria": {"actions": [], "reward_basis": ["DB"]}})
+    env = environment_of(domain, task)
+    made = ToolCall(id="1", name=call[1], arguments=call[2])
+    messages = (Message(role=call[0], tool_calls=(made,)), env.answer(made, call[0]))
+    assert messages[1].error
+    verdict = build_checker(task, domain, basis=rules).judge(Trajectory(messages=messages), domain)
+    assert verdict.reward in {0, 1}
 
 
 def run(code: str, **environment: str) -> str:

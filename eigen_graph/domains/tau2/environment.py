@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _BY_NAME, _BY_PLACE = "requestor", ("self", "tool_name")
 """Parameters of tau2's own way to a tool: an argument of such a name is one too many there."""
+_MAX_DEPTH, _MAX_BITS = 200, 13_900
+"""What tau2 stores beyond these cannot be written as JSON again, and it judges no such dialogue."""
 
 
 class Tau2Environment(Environment):
@@ -65,7 +67,9 @@ class Tau2Environment(Environment):
             raise ToolError("User tools not available")
         if (bound := side.toolbox.get(name)) is None:
             raise ToolError(f"Tool '{name}' not found.")
-        self._stale = self._stale or bound.traits.writes
+        if bound.traits.writes:
+            _require_storable(arguments)
+            self._stale = True
         result = invoke(self._database(actor), name, dict(arguments), writes=bound.traits.writes)
         if sync and self._stale:
             self.sync()
@@ -85,6 +89,7 @@ class Tau2Environment(Environment):
                 f"no initial action {setup.func_name!r} on the {setup.env_type} side; known: {known}"
             )
         try:
+            _require_storable(setup.arguments)
             invoke(self._database(setup.env_type), setup.func_name, dict(setup.arguments), writes=True)
             self.sync()
         except Exception as error:
@@ -127,3 +132,16 @@ def _require_passable(arguments: Mapping[str, Any]) -> None:
         raise ToolError(f"tau2.environment.environment.{way} keyword argument {_BY_NAME!r}")
     if taken := next((name for name in arguments if name in _BY_PLACE), None):
         raise ToolError(f"{way} argument {taken!r}")
+
+
+def _require_storable(arguments: Mapping[str, Any]) -> None:
+    if not all(_is_storable(value) for value in arguments.values()):
+        raise ToolError("the arguments are nested too deep or hold a number too long")
+
+
+def _is_storable(value: Any, room: int = _MAX_DEPTH) -> bool:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return room > 0 and all(_is_storable(item, room - 1) for item in value)
+    return not isinstance(value, int) or value.bit_length() <= _MAX_BITS
