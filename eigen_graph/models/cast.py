@@ -19,7 +19,7 @@ from eigen_graph.models import structured
 from eigen_graph.models.accounting import Budget, CallRecord, CallStore, Meter, NullStore, require_prices
 from eigen_graph.models.cache import CallKeys
 from eigen_graph.models.errors import ReplyError
-from eigen_graph.models.openai import Endpoint
+from eigen_graph.models.openai import Servers
 from eigen_graph.models.player import Player
 from eigen_graph.models.reply import from_json, to_json
 from eigen_graph.models.scene import ROLES, Role, Scene
@@ -73,7 +73,7 @@ class Cast:
         Args:
             model: Who plays the roles: a spec (`scripted`, `openai:NAME?...`) or a LangChain chat model.
             overrides: Other models for single roles.
-            base_url: Server of the `openai:` models; else OPENAI_BASE_URL, else OpenAI's.
+            base_url: Server of the `openai:` models that name none of their own; else OPENAI_BASE_URL, else OpenAI's.
             api_key: Its key; else OPENAI_API_KEY. A server of one's own needs none.
             domain: What `scripted` plays.
             concurrency: Paid calls that may run at once.
@@ -88,7 +88,7 @@ class Cast:
         if unknown := sorted(set(overrides or {}) - set(ROLES)):
             raise EigenGraphError(f"no role {', '.join(unknown)}: the roles are {', '.join(ROLES)}")
         made: dict[Any, Player] = {}
-        endpoint: Endpoint | None = None
+        servers = Servers(base_url, api_key, concurrency=concurrency, timeout=request_timeout, max_retries=max_retries)
         players: dict[Role, Player] = {}
         for role in ROLES:
             given: ModelLike = (overrides or {}).get(role, model)
@@ -100,11 +100,7 @@ class Cast:
                 if isinstance(like, BaseChatModel):
                     made[key] = Player.from_chat(like)
                 else:
-                    if like.kind == "openai" and endpoint is None:
-                        endpoint = Endpoint.find(
-                            base_url, api_key, concurrency=concurrency, timeout=request_timeout, max_retries=max_retries
-                        )
-                    made[key] = Player.from_spec(like, domain=domain, endpoint=endpoint)
+                    made[key] = Player.from_spec(like, domain=domain, endpoint=servers.of(like))
             players[role] = made[key]
         require_prices(budget or Budget(), {player.label: player.prices for player in made.values()})
         return cls(players, store=store, concurrency=concurrency, budget=budget)

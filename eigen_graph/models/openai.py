@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -34,15 +35,43 @@ class Endpoint:
     """Seconds that one try may take."""
     max_retries: int
 
-    @classmethod
-    def find(
-        cls, base_url: str | None, api_key: str | None, *, concurrency: int, timeout: float, max_retries: int
-    ) -> Endpoint:
-        """The server named here, or by OPENAI_BASE_URL and OPENAI_API_KEY.
+
+class Servers:
+    """Where the models of a cast are: on one server that they share, but for those that name their own.
+
+    Args:
+        base_url: The shared server; else OPENAI_BASE_URL, else OpenAI's.
+        api_key: Its key; else OPENAI_API_KEY.
+        concurrency: Calls at once, on each.
+        timeout: Seconds that one try may take.
+        max_retries: Tries after the first.
+    """
+
+    def __init__(
+        self, base_url: str | None, api_key: str | None, *, concurrency: int, timeout: float, max_retries: int
+    ) -> None:
+        self._given = base_url, api_key
+        self._limits = concurrency, timeout, max_retries
+
+    def of(self, spec: ModelSpec) -> Endpoint | None:
+        """The server of a model; None for one that needs none.
 
         Raises:
-            EigenGraphError: OpenAI itself is meant and there is no key, or the URL is none.
+            EigenGraphError: OpenAI itself is meant and there is no key, the URL is none, or the environment does not
+                hold the key that the spec names.
         """
+        if spec.kind != "openai":
+            return None
+        if spec.base_url is None:
+            return self._shared
+        key = os.environ.get(spec.key_env) if spec.key_env else _KEYLESS
+        if not key:
+            raise EigenGraphError(f"model {spec}: the environment variable {spec.key_env} holds no key")
+        return Endpoint(spec.base_url, key, *self._limits)  # no other key is ever sent there
+
+    @cached_property
+    def _shared(self) -> Endpoint:
+        base_url, api_key = self._given
         url = base_url or os.environ.get("OPENAI_BASE_URL") or os.environ.get("OPENAI_API_BASE") or _OPENAI
         if not url.startswith(("http://", "https://")):
             raise EigenGraphError(f"the base URL {url!r} must start with http:// or https://")
@@ -52,7 +81,7 @@ class Endpoint:
                 "no key for api.openai.com: set OPENAI_API_KEY, or --base-url to a server of your own, "
                 "or use --model scripted, which needs neither"
             )
-        return cls(url, key or _KEYLESS, concurrency, timeout, max_retries)
+        return Endpoint(url, key or _KEYLESS, *self._limits)
 
 
 def open_chat(spec: ModelSpec, endpoint: Endpoint) -> ChatOpenAI:

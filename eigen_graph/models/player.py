@@ -48,6 +48,7 @@ class Player:
         server: Where it is, for messages.
         send_case: Send the case in the request body.
         endpoint: For `openai:` models.
+        send_seed: Let a seed be sent with a request.
     """
 
     def __init__(
@@ -60,6 +61,7 @@ class Player:
         server: str = "",
         send_case: bool = False,
         endpoint: Endpoint | None = None,
+        send_seed: bool = True,
     ) -> None:
         self.label = label
         self.chat = chat
@@ -72,8 +74,8 @@ class Player:
         self.plays_cases = self.deterministic or send_case
         """Is given the playbook case: scripted, here or behind a server. What it writes follows the case."""
         self._endpoint = endpoint
-        self.takes_seed = endpoint is not None and getattr(chat, "seed", None) is None
-        """A seed can be sent with a request: it goes to a server, and its spec names none."""
+        self.takes_seed = send_seed and endpoint is not None and getattr(chat, "seed", None) is None
+        """A seed can be sent with a request: it goes to a server, and its spec names none and does not refuse it."""
         self._speaks_openai = any(base.__name__ == "BaseChatOpenAI" for base in type(chat).__mro__)
         self._failures = 0
         self._last: Exception | None = None
@@ -98,6 +100,7 @@ class Player:
             server=endpoint.base_url,
             send_case=spec.send_case,
             endpoint=endpoint,
+            send_seed=spec.send_seed,
         )
 
     @classmethod

@@ -1,11 +1,11 @@
-"""Model specs: `scripted?faults=0.3`, `openai:NAME?structured=tool&in=0.15&out=0.60`."""
+"""Model specs: `scripted?faults=0.3`, `openai:NAME?temperature=0&base_url=http://localhost:8000/v1`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Self
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 from eigen_graph.core import EigenGraphError
 
@@ -32,6 +32,12 @@ class ModelSpec:
     max_tokens: int | None = None
     """Upper bound of a reply, in tokens."""
     seed: int | None = None
+    send_seed: bool = True
+    """Let an evaluation seed each trial's requests; false for a server that refuses the field."""
+    base_url: str | None = None
+    """The model's own server, where it is not the one that all others share."""
+    key_env: str | None = None
+    """Environment variable that holds the key for `base_url`; None: it needs none."""
     send_case: bool = False
     """Send the playbook case in the request's `metadata` field: only for a server that serves `scripted`."""
     price_in: float | None = None
@@ -62,6 +68,8 @@ class ModelSpec:
                 values[field] = read(value)
             except ValueError:
                 raise EigenGraphError(f"model {text!r}: {option} must be {wanted}, not {value!r}") from None
+        if "key_env" in values and "base_url" not in values:
+            raise EigenGraphError(f"model {text!r}: key_env names the key of a base_url of its own, which is not given")
         return cls(kind="openai" if name else "scripted", name=name, **values)
 
     def __str__(self) -> str:
@@ -117,8 +125,20 @@ def _mode(text: str) -> str:
     return text
 
 
+def _url(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError(text)
+    return text
+
+
+def _name(text: str) -> str:
+    if not text.isidentifier():
+        raise ValueError(text)
+    return text
+
+
 def _written(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return str(value).lower() if isinstance(value, bool) else quote(str(value), safe=":/")
 
 
 _STRUCTURED: _Option = ("structured", _mode, "json_schema or tool")
@@ -129,6 +149,9 @@ _OPENAI: dict[str, _Option] = {
     "top_p": ("top_p", _rate, "a number from 0 to 1"),
     "max_tokens": ("max_tokens", _count, "a positive whole number"),
     "seed": ("seed", int, "a whole number"),
+    "send_seed": ("send_seed", _flag, "true or false"),
+    "base_url": ("base_url", _url, "a URL that begins with http:// or https://, mostly ending in /v1"),
+    "key_env": ("key_env", _name, "the name of an environment variable"),
     "send_case": ("send_case", _flag, "true or false"),
     "in": ("price_in", _amount, "USD per million input tokens"),
     "out": ("price_out", _amount, "USD per million output tokens"),

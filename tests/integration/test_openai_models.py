@@ -208,3 +208,35 @@ async def test_no_more_calls_run_at_once_than_allowed(serve: Serve) -> None:
     async with Cast.build(SERVED, base_url=server.url, concurrency=3) as cast:
         await asyncio.gather(*(cast.chat("user", [HumanMessage("Hi!")], scene=scene(number)) for number in range(15)))
     assert server.most_at_once == 3
+
+
+async def test_each_role_may_have_a_server_of_its_own_with_its_own_key(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An agent of one's own against a hosted user: neither server is told the other's key."""
+    hosted = serve(scripted(), api_key="theirs", names=["scripted"])
+    own = serve(scripted(), api_key="mine", names=["scripted"])
+    monkeypatch.setenv("OPENAI_API_KEY", "theirs")
+    monkeypatch.setenv("MY_KEY", "mine")
+    agent = f"{SERVED}&base_url={own.url}&key_env=MY_KEY"
+    async with Cast.build(SERVED, overrides={"agent": agent}, base_url=hosted.url) as cast:
+        await cast.preflight()
+        before = own.requests, hosted.requests
+        spoken = await talk(cast, DOMAIN, scene(3))
+        assert spoken.stopped
+        assert own.requests > before[0]
+        assert hosted.requests > before[1]
+    async with Cast.build(f"{SERVED}&base_url={own.url}") as keyless:
+        with pytest.raises(AccessError):  # OPENAI_API_KEY is for the shared server, so none is sent
+            await keyless.preflight()
+    with pytest.raises(EigenGraphError, match="NO_SUCH_KEY holds no key"):
+        Cast.build(f"{SERVED}&base_url={own.url}&key_env=NO_SUCH_KEY")
+
+
+async def test_a_server_that_refuses_seeds_is_sent_none(serve: Serve) -> None:
+    server = serve(GenericFakeChatModel(messages=repeat(AIMessage("hello"))), names=["m"])
+    seeded = scene(1).model_copy(update={"seed": 626729})
+    for spec, seeds in (("openai:m", {626729}), ("openai:m?send_seed=false", set()), ("openai:m?seed=3", {3})):
+        async with Cast.build(spec, base_url=server.url) as cast:
+            await cast.chat("agent", [HumanMessage("hi")], scene=seeded)
+        assert {server.last_body[name] for name in ("seed",) if name in server.last_body} == seeds

@@ -28,6 +28,8 @@ def test_reads_names_with_slashes_and_colons_and_every_option() -> None:
         temperature=st.none() | st.floats(0, 5),
         seed=st.none() | st.integers(),
         send_case=st.booleans(),
+        send_seed=st.booleans(),
+        base_url=st.none() | st.text().map(lambda rest: f"https://{rest}"),
         price_in=st.none() | st.floats(0, 1e6),
         price_out=st.none() | st.floats(0, 1e6),
     )
@@ -51,6 +53,9 @@ def test_what_is_written_is_read_back(spec: ModelSpec) -> None:
         ("openai:m?structured=yaml", "structured must be json_schema or tool"),
         ("openai:m?send_case=maybe", "send_case must be true or false"),
         ("openai:m?max_tokens=0", "max_tokens must be a positive whole number"),
+        ("openai:m?base_url=localhost:8000/v1", "base_url must be a URL"),
+        ("openai:m?base_url=http://h/v1&key_env=A-KEY", "key_env must be the name of an environment variable"),
+        ("openai:m?key_env=KEY", "of a base_url of its own"),
         ("openai:m?temperature", "options are written"),
     ],
 )
