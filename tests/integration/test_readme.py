@@ -51,13 +51,15 @@ def test_make_targets_exist() -> None:
 
 @pytest.mark.parametrize("line", [line for line in SHELL if NEEDS_A_SERVER in line])
 def test_commands_with_a_model_run_against_a_server(serve: Serve, tmp_path: Path, line: str) -> None:
-    """The commands as written, but for the address, and with the served model told which case it plays."""
-    name = re.search(r"openai:(\S+)", line)
-    assert name
-    domain = "broadband" if "broadband" in line else "hotel"
+    """The commands as written, but for addresses, and with the served models told which case they play."""
+    specs = re.findall(r"'?(openai:[^\s'?]+)(?:\?([^\s']*))?'?", line)
+    domain = next(name for name in ("tau2:telecom", "broadband", "hotel") if name in line)
     chat = ScriptedChat(domains={domain: load_domain(domain)})
-    server = serve(chat, names=[name[1]])
-    local = re.sub(r" --base-url \S+", "", line).replace(name[0], f"'{name[0]}?send_case=true'")
+    server = serve(chat, names=[spec.removeprefix("openai:") for spec, _ in specs])
+    local = re.sub(r" --base-url \S+", "", line)
+    for spec, options in specs:
+        kept = "&".join(["send_case=true", *(o for o in options.split("&") if o and not o.startswith("base_url="))])
+        local = re.sub(rf"'?{re.escape(spec)}(\?[^\s']*)?'?", f"'{spec}?{kept}'", local)
     done = shell(local, tmp_path, OPENAI_BASE_URL=server.url, OPENAI_API_KEY="any")
     assert done.returncode == 0, done.stderr
     assert sum(server.answered.values()) > 50
