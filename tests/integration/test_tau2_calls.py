@@ -35,7 +35,7 @@ from eigen_graph.core import Task
 # Both sides put odd values where their models expect others; pydantic says so when they are written out.
 pytestmark = pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
 
-EXAMPLES = {"airline": 14, "retail": 24, "telecom": 120}
+EXAMPLES = {"airline": 10, "retail": 18, "telecom": 120}
 """Of each domain: the real package needs a second for one of airline's."""
 
 
