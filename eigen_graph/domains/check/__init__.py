@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from eigen_graph.core import Domain
 from eigen_graph.domains.check.behaviour import check_behaviour
@@ -13,6 +14,9 @@ from eigen_graph.domains.check.records import check_records, private_copy
 from eigen_graph.domains.check.tools import check_tools
 
 __all__ = ["Finding", "check_domain"]
+
+_MANY = 6
+"""From so many on, warnings that say the same are told as one."""
 
 
 def check_domain(domain: Domain) -> list[Finding]:
@@ -26,7 +30,23 @@ def check_domain(domain: Domain) -> list[Finding]:
         What was found, errors first; empty when all is well.
     """
     findings = dict.fromkeys(_all(domain))  # each once, in order
-    return sorted(findings, key=lambda finding: finding.severity)
+    return sorted(_folded(findings), key=lambda finding: finding.severity)
+
+
+def _folded(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The same warning about many things is one warning."""
+    places: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        if finding.severity == "error":
+            yield finding
+        else:
+            places.setdefault((finding.what, finding.mend), []).append(finding)
+    for alike in places.values():
+        if len(alike) < _MANY:
+            yield from alike
+        else:
+            first, second, *rest = alike
+            yield replace(first, where=f"{first.where}, {second.where} and {len(rest)} more")
 
 
 def _all(domain: Domain) -> Iterator[Finding]:
