@@ -4,6 +4,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 # Frozen versions, so that every machine tests the same set; `make freeze` moves them.
 CONSTRAINTS := constraints.txt
+# One more than there are cores: some tests wait for servers that come back.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 export HF_HUB_OFFLINE := 1
 export OMP_WAIT_POLICY := passive
@@ -39,7 +41,7 @@ demo: $(STAMP) ## Synthesize, verify and export dialogues, let the engine evolve
 	$(BIN)/eigen-graph eval tau2:telecom --split test --trials 2 --agent 'scripted?faults=0.3' --out runs/demo-telecom
 
 test: $(STAMP) ## Run every test
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .
