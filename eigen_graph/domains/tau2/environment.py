@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from eigen_graph.core import Environment, Outcome, ToolError, UnknownNameError
+from eigen_graph.domains.tau2.starts import Start, keep, recall
 from eigen_graph.domains.tau2.toolkit import as_text, invoke
 
 if TYPE_CHECKING:
@@ -28,11 +29,16 @@ class Tau2Environment(Environment):
 
     def __init__(self, domain: Domain, task: Task | None = None) -> None:
         self._stale = True
+        if (start := recall(domain, task)) is not None:
+            self.domain, self._stale = domain, False
+            self._agent_db, self._user_db = start
+            return
         super().__init__(domain, task)
         try:
             self.sync()
         except Exception as error:  # whatever a task's initial data do to it
             raise ToolError(f"initial state: {error}") from error
+        keep(domain, task, Start(self._agent_db, self._user_db))
 
     def fork(self) -> Self:
         """A second environment in the same state."""
