@@ -13,7 +13,7 @@ from eigen_graph.evaluation.results import Results
 _SHORT = 12
 
 
-class Comparison(NamedTuple):
+class Agreement(NamedTuple):
     """How the tasks of a file stand to the domain's."""
 
     differing: tuple[str, ...]
@@ -44,13 +44,13 @@ def digest_of(tasks: Iterable[Task]) -> str:
     return hashlib.sha1("\n".join(lines).encode(errors="surrogatepass")).hexdigest()  # noqa: S324  # as above
 
 
-def compare(tasks: Mapping[str, Task], known: Mapping[str, Task]) -> Comparison:
-    """Compare tasks, each by its id, with a domain's."""
+def agreement(tasks: Mapping[str, Task], known: Mapping[str, Task]) -> Agreement:
+    """How tasks, each by its id, stand to a domain's."""
     unknown = tuple(name for name in tasks if name not in known)
     differing = tuple(name for name, task in tasks.items() if name in known and digest(task) != digest(known[name]))
     by_digest = {digest(task): name for name, task in known.items()} if differing else {}
     swapped = {name: by_digest[one] for name in differing if (one := digest(tasks[name])) in by_digest}
-    return Comparison(differing, swapped, unknown)
+    return Agreement(differing, swapped, unknown)
 
 
 def tasks_of(results: Results, domain: Domain, *, own: bool = False) -> tuple[Mapping[str, Task], str]:
@@ -80,13 +80,13 @@ def tasks_of(results: Results, domain: Domain, *, own: bool = False) -> tuple[Ma
         is_claim = not stated or (domain.tasks is not None and stated == domain.tasks.digest)
         return brought, f"own-{digest_of(brought.values())}" if is_claim else stated
     known = domain.tasks.tasks
-    found = compare(brought, known)
+    found = agreement(brought, known)
     if not found.same:
         raise EigenGraphError(_refusal(results, domain, brought, found))
     return known, domain.tasks.digest
 
 
-def _refusal(results: Results, domain: Domain, brought: Mapping[str, Task], found: Comparison) -> str:
+def _refusal(results: Results, domain: Domain, brought: Mapping[str, Task], found: Agreement) -> str:
     assert domain.tasks is not None  # noqa: S101  # the caller has compared with them
     here = digest_of(task for name, task in domain.tasks.tasks.items() if name in brought)
     there = digest_of(brought.values())
