@@ -11,7 +11,7 @@ from functools import cache
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from eigen_graph.checkers import Checker
+from eigen_graph.checkers import Checker, build_checker
 from eigen_graph.core import Action, Actor, Database, Domain, Environment, Message, Task, ToolCall, Trajectory
 from eigen_graph.core import environment_of as our_environment
 from eigen_graph.domains import load_domain
@@ -197,3 +197,16 @@ def _message(tau2: SimpleNamespace, message: Message) -> Any:
         for call in message.tool_calls
     ]
     return kind(role=message.role, content=message.content, tool_calls=calls or None)
+
+
+def both(tau2: SimpleNamespace, name: str, raw: dict[str, Any], dialogue: Trajectory) -> tuple[Judged, Judged]:
+    """Our verdict under tau2's rules, and tau2's own."""
+    domain = domain_of(name)
+    checker = build_checker(Task.from_json(raw), domain, basis="tau2")
+    return our_verdict(checker, domain, dialogue), real_verdict(tau2, name, raw, dialogue)
+
+
+def action(call: Call, **more: Any) -> dict[str, Any]:
+    """A call as an action of a task."""
+    actor, name, arguments = call
+    return {"action_id": "a", "requestor": actor, "name": name, "arguments": arguments, **more}

@@ -178,7 +178,7 @@ class Player:
             named = {"tool_choice": options["tools"][0]["function"]["name"]} if "tool_choice" in options else {}
             try:
                 return self.chat.bind_tools(options["tools"], **named), {}
-            except NotImplementedError:
+            except NotImplementedError:  # how LangChain's base class says that a model has no tools
                 raise AccessError(
                     f"{self.label} cannot call tools: its class has no bind_tools; give the role another model"
                 ) from None
