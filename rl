@@ -1,0 +1,1 @@
+eigen_graph/rl
