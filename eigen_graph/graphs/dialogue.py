@@ -15,21 +15,19 @@ import operator
 import time
 from typing import Annotated, Any, Literal
 
-from langchain_core.messages import AIMessage
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
-from eigen_graph.core import STOP, STOP_MARKERS, Actor, Cue, Domain, Message, Task, Termination
+from eigen_graph.core import STOP, Actor, Cue, Domain, Message, Task
 from eigen_graph.graphs.context import Context, context_of
 from eigen_graph.graphs.prefix import turn_after
-from eigen_graph.graphs.views import message_of
-from eigen_graph.models import ContextLengthError, ReplyError, RequestError, Role, Scene
+from eigen_graph.graphs.turns import Limits, Progress, Turn
+from eigen_graph.models import Role, Scene
 
 GREETING = "Hi! How can I help you today?"
 """The agent's first words, the same in every dialogue (tau2)."""
-_EMPTY_REPLIES = 3
 
 
 class DialogueRequest(TypedDict, total=False):
@@ -115,83 +113,26 @@ async def close(state: DialogueState) -> dict[str, Any]:
 
 async def _turn(state: DialogueState, context: Context, actor: Actor) -> Command[Any]:
     """Ask one side until it speaks or the dialogue ends, running its calls on the way."""
-    turn = _Turn(state, context, actor)
-    termination = await turn.play()
-    update: dict[str, Any] = {"messages": turn.said, "steps": turn.steps, "errors": turn.errors, "usage": turn.usage}
-    if termination:
-        return Command(goto="close", update=update | {"trajectory": {"termination": termination}})
-    update["world"] = context.worlds.keep(turn.world)
+    systems: dict[Actor, str] = {"user": state["user_system"], "assistant": state["agent_system"]}
+    domain = context.resolved_domain
+    world = context.worlds.take(state.get("world", ""), domain, state["task"], systems, state["messages"])
+    progress = Progress(state["steps"], state["errors"])
+    limits = Limits(context.max_steps, context.max_errors, to_the_letter=context.limits == "tau2")
+    turn = Turn(actor, world, limits, progress)
+    usage = dict(state["usage"])
+    role: Role = "user" if actor == "user" else "agent"
+    tools, scene = domain.tools_of(actor), _scene(world.task, state)
+    await turn.play(lambda: context.cast.chat(role, world.heard[actor], tools=tools, scene=scene), usage)
+    update: dict[str, Any] = {
+        "messages": [message.to_json() for message in turn.said],
+        "steps": progress.steps,
+        "errors": progress.errors,
+        "usage": usage,
+    }
+    if turn.termination:
+        return Command(goto="close", update=update | {"trajectory": {"termination": turn.termination}})
+    update["world"] = context.worlds.keep(world)
     return Command(goto="agent" if actor == "user" else "user", update=update)
-
-
-class _Turn:
-    """One side's turn: what it adds to the dialogue."""
-
-    def __init__(self, state: DialogueState, context: Context, actor: Actor) -> None:
-        domain = context.resolved_domain
-        systems: dict[Actor, str] = {"user": state["user_system"], "assistant": state["agent_system"]}
-        self.actor: Actor = actor
-        self.context = context
-        self.role: Role = "user" if actor == "user" else "agent"
-        self.tools = domain.tools_of(actor)
-        self.world = context.worlds.take(state.get("world", ""), domain, state["task"], systems, state["messages"])
-        self.scene = _scene(self.world.task, state)
-        self.said: list[dict[str, Any]] = []
-        self.steps, self.errors = state["steps"], state["errors"]
-        self.usage = dict(state["usage"])
-
-    async def play(self) -> Termination | None:
-        """Why the dialogue ended, or None when it is the other side's turn."""
-        empty = 0
-        while True:
-            heard = self.world.heard[self.actor]
-            try:
-                reply = await self.context.cast.chat(self.role, heard, tools=self.tools, scene=self.scene)
-            except ContextLengthError:
-                return "context_window_exceeded"
-            except (ReplyError, RequestError):
-                return self._broken()
-            self._count(reply)
-            message = message_of(reply, self.actor)
-            if not message.tool_calls and not (message.content or "").strip():
-                empty += 1
-                if empty == _EMPTY_REPLIES:
-                    return self._broken()
-                continue
-            self._add(message)
-            for call in message.tool_calls:
-                self._add(self.world.environment.answer(call, self.actor))
-            if self.context.limits == "tau2" and message.tool_calls:
-                self.steps -= len(message.tool_calls) - 1
-            if not message.tool_calls:
-                return self._after_speaking(message.content or "")
-            if limit := self._limit():
-                return limit
-
-    def _broken(self) -> Termination:
-        return "user_error" if self.actor == "user" else "agent_error"
-
-    def _count(self, reply: AIMessage) -> None:
-        if spent := reply.usage_metadata:
-            for way, tokens in (("in", spent["input_tokens"]), ("out", spent["output_tokens"])):
-                key = f"{self.role}_{way}"
-                self.usage[key] = self.usage.get(key, 0) + tokens
-
-    def _add(self, message: Message) -> None:
-        self.said.append(message.to_json())
-        self.world.add(message)
-        self.steps += 1
-        self.errors += message.error
-
-    def _after_speaking(self, text: str) -> Termination | None:
-        if self.actor == "user" and any(marker in text for marker in STOP_MARKERS):
-            return (self._limit() if self.context.limits == "tau2" else None) or "user_stop"
-        return self._limit()
-
-    def _limit(self) -> Termination | None:
-        if self.errors >= self.context.max_errors:
-            return "too_many_errors"
-        return "max_steps" if self.steps >= self.context.max_steps else None
 
 
 def _scene(task: Task, state: DialogueState) -> Scene:
