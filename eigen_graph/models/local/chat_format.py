@@ -13,7 +13,7 @@ from typing import Any, Self
 from langchain_core.messages import AIMessage
 
 from eigen_graph.core import EigenGraphError
-from eigen_graph.models.local.checks import check, problems
+from eigen_graph.models.local.checks import check, problems, spells_calls
 from eigen_graph.models.local.rendering import Messages, Rendering
 from eigen_graph.models.reply import bound
 
@@ -33,6 +33,8 @@ class ChatFormat:
         self.tokenizer = rendering.tokenizer
         self.stop_id = rendering.stop_id
         """The token that ends an assistant's turn."""
+        self.calls_tools = spells_calls(rendering)
+        """Tool calls are written in the way that `parse` reads them."""
 
     @classmethod
     def of(cls, tokenizer: Any, name: str = "") -> Self:
@@ -74,6 +76,11 @@ class ChatFormat:
 
     def turn(self, message: dict[str, Any]) -> list[int]:
         """Tokens that the model would generate to say an assistant's message, the stop token included."""
+        if message.get("tool_calls") and not self.calls_tools:
+            raise EigenGraphError(
+                f"{self.rendering.name}: its chat template does not write tool calls as <tool_call>JSON</tool_call>, "
+                f"and a turn with calls is to be written; give the model the template `hermes`"
+            )
         return self.rendering.encode_on(self.rendering.turn_text(message))
 
     def follow(self, messages: Messages) -> list[int]:
@@ -129,7 +136,7 @@ class ChatFormat:
         # A dialogue in which the assistant has yet to speak has a turn to open only if it is to speak now.
         ids = self.rendering.encode(self.rendering.text(messages[:first], tools, generate=generate or bool(turns)))
         mask = [0] * len(ids)
-        for at, end in zip(turns, [*turns[1:], None], strict=True):
+        for at, end in zip(turns, [*turns[1:], None], strict=False):
             own = self.turn(messages[at])
             given = self.follow(messages[at + 1 : end]) if end or generate else []
             ids += own + given

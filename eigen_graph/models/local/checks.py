@@ -42,7 +42,6 @@ _TOOL = {
         "parameters": {"type": "object", "properties": {"what": {"type": "string"}}},
     },
 }
-_ADVICE = "give the model the template `hermes` (or `short`), or another that is"
 
 
 def check(tokenizer: Any, name: str = "") -> Rendering:
@@ -126,14 +125,9 @@ def _grows(rendering: Rendering, messages: list[dict[str, Any]]) -> None:
         ids += rendering.encode_on(own) + rendering.encode_on(given)
         whole = rendering.text(messages[:end], generate=True)
         if whole != built:
-            shared = next((n for n, (a, b) in enumerate(zip(whole, built, strict=False)) if a != b), len(built))
-            thinks = "; it adds or strips <think> by where a turn stands" if "think>" in whole + built else ""
-            raise EigenGraphError(
-                f"{rendering.name}: its chat template is not prefix-preserving: once a turn is followed by others it "
-                f"is rendered as {whole[shared - 20 : shared + 30]!r}, not {built[shared - 20 : shared + 30]!r}"
-                f"{thinks}; {_ADVICE}"
-            )
+            raise rendering.unstable(built, whole)
         if rendering.encode(whole) != ids:
             raise EigenGraphError(
-                f"{rendering.name}: its tokenizer merges the end of one turn with the beginning of the next; {_ADVICE}"
+                f"{rendering.name}: its tokenizer merges the end of one turn with the beginning of the next; give "
+                f"the model a template that puts a special token between them, e.g. `hermes`"
             )

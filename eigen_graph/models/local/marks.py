@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from eigen_graph.models.reply import scrub
+
 CALL_MARKS = ("<tool_call>", "</tool_call>")
 """Around a call that a model makes."""
 MARKS = (*CALL_MARKS, "<tool_response>", "</tool_response>")
@@ -35,6 +37,7 @@ class Marks:
             own: It is the model's own: then the marks of tool calls stay, for it may have spelled one wrongly.
         """
         if isinstance(value, str):
+            value = scrub(value)
             pattern = self._own if own else self._others
             while pattern.search(value):  # a broken word may complete another
                 value = pattern.sub(_broken, value)

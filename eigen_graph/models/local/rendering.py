@@ -12,8 +12,8 @@ from eigen_graph.models.local.marks import Marks
 from eigen_graph.models.reply import plain_json
 
 Messages = Sequence[dict[str, Any]]
-_ASKED = {"role": "user", "content": "d"}
-_SAID = {"role": "assistant", "content": "d"}
+_ASKED = {"role": "user", "content": "So?"}
+_SAID = {"role": "assistant", "content": "Fine."}
 
 
 class Rendering:
@@ -33,7 +33,6 @@ class Rendering:
         self._marks = Marks(tokenizer)
         self._opened = self.text([_ASKED], generate=True)
         """A dialogue up to where the assistant begins to speak."""
-        self._spoken = self.text([_ASKED, _SAID])
         self.stop_id = self._find_stop()
         """The token that ends an assistant's turn."""
         self.stop: str = tokenizer.convert_ids_to_tokens(self.stop_id)
@@ -49,8 +48,8 @@ class Rendering:
         Raises:
             EigenGraphError: The template refuses them.
         """
-        shown = [self._shown(message) for message in messages]
-        offered = self._marks.defused(list(tools), own=True) or None
+        shown = [self.shown(message) for message in messages]
+        offered = self.defused_tools(tools) or None
         try:
             return str(
                 self.tokenizer.apply_chat_template(shown, tools=offered, add_generation_prompt=generate, tokenize=False)
@@ -61,6 +60,10 @@ class Rendering:
                 f"{self.name}: its chat template fails on a dialogue of {roles}: "
                 f"{type(error).__name__}: {' '.join(str(error).split())[:200]}; give the model another template"
             ) from error
+
+    def defused_tools(self, tools: Messages) -> list[dict[str, Any]]:
+        """Tool definitions in which no special token is spelled out."""
+        return list(self._marks.defused(list(tools), own=True))
 
     def turn_text(self, message: dict[str, Any]) -> str:
         """What the assistant writes to say a message, up to and with the stop token."""
@@ -80,11 +83,18 @@ class Rendering:
         cut = base.rindex(self.stop) + len(self.stop)
         whole = self.text([*before, *messages], generate=True)
         if whole[:cut] != base[:cut]:
-            raise EigenGraphError(
-                f"{self.name}: its chat template is not prefix-preserving: it changes a turn once others follow; give "
-                f"the model another template"
-            )
+            raise self.unstable(base[:cut], whole)
         return whole[cut:]
+
+    def unstable(self, before: str, after: str) -> EigenGraphError:
+        """The error that says where a rendering does not begin with the one before it."""
+        at = next((n for n, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), len(after))
+        was, now = before[max(0, at - 30) : at + 20], after[max(0, at - 30) : at + 20]
+        thinks = "; it adds or strips <think> by where a turn stands" if "think>" in was + now else ""
+        return EigenGraphError(
+            f"{self.name}: its chat template is not prefix-preserving: what was {was!r} is {now!r} once the dialogue "
+            f"goes on{thinks}; give the model the template `hermes` (or `short`), or another that is"
+        )
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a text with which a dialogue begins."""
@@ -96,19 +106,18 @@ class Rendering:
         return self.encode(self.stop + text)[1:]
 
     def _find_stop(self) -> int:
-        rest = self._spoken.removeprefix(self._opened)
-        ids = self.encode(rest)
         special = {number for number, token in self.tokenizer.added_tokens_decoder.items() if token.special}
         special.update(self.tokenizer.all_special_ids)
-        ends = [number for number in ids if number in special]
-        if not ends:
+        after = self.text([_ASKED, _SAID]).rpartition(_SAID["content"])[2]
+        stop = next((number for number in self.encode(after) if number in special), None)
+        if stop is None:
             raise EigenGraphError(
                 f"{self.name}: its chat template ends an assistant's turn without a special token, so the model could "
                 f"not stop; give it another template, or make its end-of-turn token a special one"
             )
-        return int(ends[-1])
+        return stop
 
-    def _shown(self, message: dict[str, Any]) -> dict[str, Any]:
+    def shown(self, message: dict[str, Any]) -> dict[str, Any]:
         """A message as templates expect it: no missing fields, arguments as objects, nothing that opens a turn."""
         own = message["role"] in ("assistant", "system")
         text = message.get("content") or ""
@@ -123,7 +132,7 @@ class Rendering:
                 calls.append({"id": call.get("id") or "call", "type": "function", "function": function})
         shown["content"] = self._marks.defused(text, own=own)
         if calls:
-            shown["tool_calls"] = self._marks.defused(calls, own=True)
+            shown["tool_calls"] = self._marks.defused(calls, own=False)  # a call within a call could not be read
         return shown | {
             key: self._marks.defused(message[key], own=False) for key in ("tool_call_id", "name") if message.get(key)
         }
@@ -139,7 +148,7 @@ def _object(arguments: Any) -> dict[str, Any] | None:
 
 
 def _misspelled(name: str, arguments: str) -> str:
-    """A call that could not be read, as the model wrote it: mostly its arguments are all that stood between the marks."""
+    """A call that could not be read, as the model wrote it: mostly all of it is in its arguments."""
     body = arguments if not name or name in arguments else f'{{"name": "{name}", "arguments": {arguments}}}'
     return f"<tool_call>\n{body}\n</tool_call>"
 
