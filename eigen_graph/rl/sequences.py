@@ -78,19 +78,25 @@ def labelled(ids: Sequence[int], mask: Sequence[int]) -> list[int]:
     return [token if flag else IGNORED for token, flag in zip(ids, mask, strict=True)]
 
 
-def shown(row: dict[str, Any], tokenizer: Any) -> str:
+def shown(row: dict[str, Any], tokenizer: Any, *, limit: int | None = None) -> str:
     """A tokenized row as text, with what is trained on between ⟦ and ⟧.
 
     Args:
         row: With `input_ids` and `labels`.
         tokenizer: Of transformers.
+        limit: Characters of a stretch that is not trained on, at most; the middle of a longer one is left out.
     """
-    return "".join(_pieces(row, tokenizer))
+    return "".join(_pieces(row, tokenizer, limit))
 
 
-def _pieces(row: dict[str, Any], tokenizer: Any) -> Iterator[str]:
+def _pieces(row: dict[str, Any], tokenizer: Any, limit: int | None) -> Iterator[str]:
     pairs = zip(row["input_ids"], row["labels"], strict=True)
     for trained, run in groupby(pairs, key=lambda pair: pair[1] != IGNORED):
         ids = [token for token, _ in run]
         text = tokenizer.decode(ids, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-        yield f"{OPEN}{text}{CLOSE}" if trained else text
+        if trained:
+            yield f"{OPEN}{text}{CLOSE}"
+        elif limit is not None and len(text) > limit:
+            yield f"{text[: limit // 2]} [...] {text[len(text) - limit // 2 :]}"
+        else:
+            yield text

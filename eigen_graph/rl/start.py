@@ -48,6 +48,7 @@ def start_model(
     Raises:
         EigenGraphError: There is no such model or template, it cannot be loaded, or its context is too small.
     """
+    _quiet()
     if settings.start == "tiny":
         tokenizer, model = _tiny(settings, rows, seed)
     else:
@@ -72,6 +73,13 @@ def start_digest(settings: ModelSettings) -> str:
         return settings.start
     folder = _folder(settings.start)
     return files_digest(folder / _ADAPTER if (folder / _ADAPTER).exists() else folder)
+
+
+def _quiet() -> None:
+    """Keep transformers' progress bars off the screen; they would come with every checkpoint."""
+    from transformers.utils import logging  # noqa: PLC0415
+
+    logging.disable_progress_bar()
 
 
 def _tiny(settings: ModelSettings, rows: Iterable[Row], seed: int) -> tuple[Any, Any]:
