@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from eigen_graph import __version__
-from eigen_graph.cli import compare, domains, evaluate, evolve, judge, resume, running, runs, show, synthesize
+from eigen_graph.cli import compare, domains, evaluate, evolve, judge, report, resume, running, runs, show, synthesize
 from eigen_graph.cli.console import complain
 from eigen_graph.core import EigenGraphError
 
@@ -40,6 +40,7 @@ for command in (
     evaluate.eval_,
     judge.judge,
     compare.compare,
+    report.report,
 ):
     paragraphs = cleandoc(command.__doc__ or "").split("\n\n")
     name = command.__name__.rstrip("_")  # `eval` is Python's own

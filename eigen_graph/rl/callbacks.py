@@ -50,7 +50,8 @@ class MetricsCallback(TrainerCallback):
     """Writes every logged step to `metrics.jsonl`, flushed, and tells of it in a line now and then.
 
     Args:
-        path: The file. Gone on with: what it holds of steps after the checkpoint's is cut off, so that none is double.
+        path: The file. When a training goes on, what this and the JSON lines files beside it hold of steps after the
+            checkpoint's is cut off, so that none is double.
         tell: Gets the lines.
     """
 
@@ -64,7 +65,8 @@ class MetricsCallback(TrainerCallback):
         """Cut off what is to be done again."""
         self._began, self._first, self._tokens = time.monotonic(), state.global_step, None
         if state.is_world_process_zero:
-            cut_lines(self._path, state.global_step)
+            for path in self._path.parent.glob("*.jsonl"):
+                cut_lines(path, state.global_step)
 
     def on_log(
         self,
