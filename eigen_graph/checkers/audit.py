@@ -7,7 +7,7 @@ judged by this, which nothing can patch; so each check finds only what is certai
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
 
 from eigen_graph.checkers.blame import IS_FAREWELL
@@ -107,13 +107,18 @@ def _leaks(task: Task, trajectory: Trajectory) -> Iterator[Defect]:
     for at, message in enumerate(trajectory.messages):
         if message.role == "user" and _is_said(message):
             text = message.content or ""
-            leaked = [fact for fact in hidden if _quotes(text, fact) and not _tells(told, fact)]
+            out = leaked(text, hidden, told)
             yield from (
-                Defect("leak", (at,), f"the user says {fact!r:.80} before anything has told them") for fact in leaked
+                Defect("leak", (at,), f"the user says {fact!r:.80} before anything has told them") for fact in out
             )
-            hidden = [fact for fact in hidden if fact not in leaked]
+            hidden = [fact for fact in hidden if fact not in out]
         elif (message.role == "assistant" and _is_said(message)) or message.requestor == "user":
             told.append(message.content or "")
+
+
+def leaked(text: str, hidden: Iterable[str], told: list[str]) -> list[str]:
+    """The hidden facts that a text quotes and that nothing has told."""
+    return [fact for fact in hidden if fact.strip() and _quotes(text, fact) and not _tells(told, fact)]
 
 
 def _quotes(text: str, fact: str) -> bool:

@@ -57,10 +57,10 @@ def unfounded(task: Task, trajectory: Trajectory, start: Environment) -> Iterato
         start: The world as the task finds it; only read.
     """
     domain = start.domain
-    today = _today(domain.now)
-    parties: dict[Actor, _Party] = {
-        "assistant": _Party(today, rules=(domain.policy.text, domain.now)),
-        "user": _Party(today, rules=(domain.now,), brief=str(task.user_scenario)),
+    today = today_of(domain.now)
+    parties: dict[Actor, Party] = {
+        "assistant": Party(today, rules=(domain.policy.text, domain.now)),
+        "user": Party(today, rules=(domain.now,), brief=str(task.user_scenario)),
     }
     databases: dict[Actor, Database | None] = {"assistant": start.agent_db, "user": start.user_db}
     calls: dict[int, list[Executed]] = defaultdict(list)
@@ -91,8 +91,14 @@ def _written(step: Executed, start: Environment) -> Iterator[tuple[str, Any, Map
         yield name, value, properties.get(name, {})
 
 
-class _Party:
-    """What one side has been told so far."""
+class Party:
+    """What one side has been told so far.
+
+    Args:
+        today: The present.
+        rules: What it has known all along.
+        brief: What it was told before the dialogue, by way of words.
+    """
 
     def __init__(self, today: date, *, rules: tuple[str, ...], brief: str = "") -> None:
         self._today = today
@@ -124,44 +130,47 @@ class _Party:
         for leaf in _leaves(value):
             if isinstance(leaf, str) and leaf not in options:
                 is_key = database is not None and any(leaf in table for table in database.values())
-                untold = [leaf] if is_key and not self._has_name(leaf) else self._untold(leaf)
+                untold = [leaf] if is_key and not self.has_name(leaf) else self._untold(leaf)
                 yield from (f"{part!r:.80}" for part in untold)
             elif isinstance(leaf, int | float) and not isinstance(leaf, bool):
                 number = _as_float(leaf)
-                if not self._has_number(number, is_amount="number" in types):
+                if not self.has_number(number, is_amount="number" in types):
                     yield f"{number:g}"
 
     def _untold(self, text: str) -> list[str]:
         """The parts of a text with digits in them that nobody has told."""
-        if not _HAS_DIGIT(text) or (len(text) <= _LONGEST_NAME and self._has_name(text)):
+        if not _HAS_DIGIT(text) or (len(text) <= _LONGEST_NAME and self.has_name(text)):
             return []
         reading, untold = Reading(text, self._today), []
         rest = reading.plain
         for expression, days in reading.dated():
             if days:
                 rest = rest.replace(expression, " ")
-                if not any(map(self._has_day, days)):
+                if not any(map(self.has_day, days)):
                     untold.append(expression)
         for word in filter(_HAS_DIGIT, rest.split()[:_MOST_WORDS]):
-            if len(word) > _LONGEST_NAME or _CLOCK.fullmatch(word) or self._has_name(word):
+            if len(word) > _LONGEST_NAME or _CLOCK.fullmatch(word) or self.has_name(word):
                 continue
             figures = Reading(word, self._today).numbers if _FIGURE.fullmatch(word) else ()
-            if not figures or not all(self._has_number(figure, is_amount=False) for figure in figures):
+            if not figures or not all(self.has_number(figure, is_amount=False) for figure in figures):
                 untold.append(word)
         return untold
 
-    def _has_name(self, name: str) -> bool:
+    def has_name(self, name: str) -> bool:
+        """A source holds the name, in any dress."""
         runs = re.findall("[0-9]+", name)
         forms = [name, *(run for run in runs if len(runs) == 1 and len(run) >= _LONG_RUN)]
         patterns = list(filter(None, map(name_pattern, forms)))
         return not patterns or any(told.holds(pattern) for told in self._told for pattern in patterns)
 
-    def _has_day(self, day: date) -> bool:
+    def has_day(self, day: date) -> bool:
+        """A source holds the day, or one that lies a told number of days from it."""
         known = frozenset[date]().union(*(reading.days for reading in (*self._told, *self._words)))
         spans = frozenset[int]().union(*(words.spans for words in self._words))
         return day in known or any(abs((day - other).days) in spans for other in known)
 
-    def _has_number(self, number: float, *, is_amount: bool) -> bool:
+    def has_number(self, number: float, *, is_amount: bool) -> bool:
+        """A source holds the number, or it is one that needs none; an amount may also come of a price."""
         number = abs(number)
         if number == 0 or any(number in told.numbers for told in self._told):
             return True
@@ -222,7 +231,8 @@ def _lasting(text: str, today: date) -> Reading:
     return Reading(text, today)
 
 
-def _today(now: str) -> date:
+def today_of(now: str) -> date:
+    """The day of a domain's present."""
     try:
         return date.fromisoformat(now[:10])
     except ValueError:

@@ -72,7 +72,7 @@ async def begin(state: DialogueState, runtime: Runtime[Context]) -> Command[Lite
         EigenGraphError: The history ends amid a turn, or with the dialogue's end.
     """
     context = context_of(runtime)
-    domain, task = context.resolved_domain, Task.from_json(state["task"])
+    systems = instructions(context, Task.from_json(state["task"]))
     messages = state.get("history") or [Message(role="assistant", content=GREETING).to_json()]
     update = {
         "messages": messages,
@@ -80,14 +80,21 @@ async def begin(state: DialogueState, runtime: Runtime[Context]) -> Command[Lite
         "errors": sum(bool(data.get("error")) for data in messages),
         "usage": {},
         "began": time.time(),
-        "agent_system": state.get("agent_system")
-        or context.prompt("agent").part("system", policy=domain.policy.text, now=domain.now),
-        "user_system": state.get("user_system")
-        or context.prompt("user").part(
+        "agent_system": state.get("agent_system") or systems["assistant"],
+        "user_system": state.get("user_system") or systems["user"],
+    }
+    return Command(goto="user" if turn_after(messages) == "user" else "agent", update=update)
+
+
+def instructions(context: Context, task: Task) -> dict[Actor, str]:
+    """What each side is told before a dialogue, in our wording."""
+    domain = context.resolved_domain
+    return {
+        "assistant": context.prompt("agent").part("system", policy=domain.policy.text, now=domain.now),
+        "user": context.prompt("user").part(
             "system", scenario=str(task.user_scenario), stop=STOP, tools_rule=_tools_rule(domain)
         ),
     }
-    return Command(goto="user" if turn_after(messages) == "user" else "agent", update=update)
 
 
 async def user(state: DialogueState, runtime: Runtime[Context]) -> Command[Literal["agent", "close"]]:
