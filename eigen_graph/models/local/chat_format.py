@@ -14,6 +14,7 @@ from langchain_core.messages import AIMessage
 
 from eigen_graph.core import EigenGraphError
 from eigen_graph.models.local.checks import check, problems, spells_calls
+from eigen_graph.models.local.folder import load_tokenizer
 from eigen_graph.models.local.rendering import Messages, Rendering
 from eigen_graph.models.reply import bound
 
@@ -56,15 +57,7 @@ class ChatFormat:
         Raises:
             EigenGraphError: There is no tokenizer in it, or none that will do.
         """
-        from transformers import AutoTokenizer  # noqa: PLC0415  # seconds of imports, and an extra
-
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(str(path), local_files_only=True)
-        except Exception as error:  # whatever lies in the folder
-            raise EigenGraphError(
-                f"no tokenizer in {path}: {type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            ) from error
-        return cls.of(tokenizer, str(path))
+        return cls.of(load_tokenizer(path), str(path))
 
     def problems(self) -> list[str]:
         """What may be on purpose but mostly is not, e.g. a template without a tools section; one sentence each."""
@@ -95,13 +88,11 @@ class ChatFormat:
         """One turn as a message within the bounds of `models.reply`, its tool calls read.
 
         Args:
-            ids: What was generated; all from the stop token on is left out, padding too.
+            ids: What was generated; all from the stop token (or the tokenizer's end, or padding) on is left out.
         """
         turn = list(ids)
-        if self.stop_id in turn:
-            turn = turn[: turn.index(self.stop_id)]
-        while turn and turn[-1] == self.tokenizer.pad_token_id:
-            turn.pop()
+        ends = {self.stop_id, self.tokenizer.eos_token_id, self.tokenizer.pad_token_id}
+        turn = turn[: next((at for at, token in enumerate(turn) if token in ends), None)]
         # Special tokens are kept: a tokenizer may count the marks of tool calls among them.
         text = self.tokenizer.decode(turn, skip_special_tokens=False, clean_up_tokenization_spaces=False)
         return bound(AIMessage(text), spelled=True)
