@@ -14,13 +14,13 @@ from typing import Any
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # before TRL is imported: a training tells nobody of itself
 
-from trl import GRPOConfig, GRPOTrainer, SFTConfig, SFTTrainer
+from trl import GRPOConfig, GRPOTrainer
 
 from eigen_graph.core import EigenGraphError
 from eigen_graph.models import InfrastructureError
 from eigen_graph.rl.episode import Sample
 
-__all__ = ["GRPOConfig", "GRPOTrainer", "SFTConfig", "SFTTrainer", "TrainerPolicy", "new_trainer", "push_weights"]
+__all__ = ["GRPOConfig", "GRPOTrainer", "TrainerPolicy", "new_trainer", "push_weights", "require_trl"]
 TESTED = "1.16.0"
 _NEEDED = ("_generate_single_turn", "_prepare_inputs", "compute_loss")
 

@@ -159,7 +159,7 @@ class Rollouts:
         """Play a batch; an error is handed back, so that no process waits for this one for ever."""
         # Rollout N is drawn from a stream of its own, whatever was drawn before, so that a resumed training plays it
         # just as the one that was cut off.
-        set_seed(_seed_of(self._seed, self._process, self._number))
+        set_seed(seed_of(self._seed, self._process, self._number))
         try:
             batch = fill(
                 groups,
@@ -210,5 +210,6 @@ class Rollouts:
         return {"number": self._number, "memory": self.memory.state()}
 
 
-def _seed_of(*parts: object) -> int:
+def seed_of(*parts: object) -> int:
+    """A seed that is another one wherever any part is."""
     return random.Random("/".join(map(str, parts))).getrandbits(32)
