@@ -49,7 +49,8 @@ def eval_(  # noqa: PLR0917  # one parameter an option is how Typer works
         ),
     ],
     agent: Annotated[
-        str, typer.Option(metavar="MODEL", help="Who is evaluated: openai:NAME, scripted, scripted?faults=0.3.")
+        str,
+        typer.Option(metavar="MODEL", help="Who is evaluated: openai:NAME, hf:FOLDER, scripted, scripted?faults=0.3."),
     ] = "scripted",
     user: Annotated[str, typer.Option(metavar="MODEL", help="Who plays the user.")] = "scripted",
     judge: Annotated[

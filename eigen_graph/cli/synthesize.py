@@ -17,7 +17,9 @@ from eigen_graph.graphs.recording import free_folder
 Model = Annotated[
     str,
     typer.Option(
-        metavar="MODEL", help="Who plays every role: scripted, scripted?faults=0.3, openai:NAME.", show_default=True
+        metavar="MODEL",
+        help="Who plays every role: scripted, scripted?faults=0.3, openai:NAME, hf:FOLDER.",
+        show_default=True,
     ),
 ]
 

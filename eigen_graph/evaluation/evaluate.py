@@ -44,7 +44,7 @@ async def evaluate(
 
     Args:
         domain: A domain or its name.
-        agent: Who is evaluated: a LangChain chat model that can bind tools, or `openai:NAME`, or `scripted`.
+        agent: Who is evaluated: a LangChain chat model that can bind tools, `openai:NAME`, `hf:FOLDER` or `scripted`.
         user: Who plays the user, likewise.
         judge: Who decides the statements that some tasks make about a dialogue; None: those are not judged.
         split: A split of the domain's own tasks; None: its default one.

@@ -48,7 +48,7 @@ class Context(BaseModel):
 
     domain: DomainRef = Field("hotel", description="A bundled domain, package.module:attribute, or file.py:attribute.")
     model: ModelRef = Field(
-        "scripted", description="Model of every role: `scripted`, `scripted?faults=0.3`, `openai:NAME`."
+        "scripted", description="Model of every role: `scripted`, `scripted?faults=0.3`, `openai:NAME`, `hf:FOLDER`."
     )
     planner_model: ModelRef | None = Field(None, description="Model of the planner, if not `model`.")
     writer_model: ModelRef | None = Field(None, description="Model of the task writer, if not `model`.")

@@ -71,7 +71,7 @@ class Cast:
         """A cast from model specs or chat models.
 
         Args:
-            model: Who plays the roles: a spec (`scripted`, `openai:NAME?...`) or a LangChain chat model.
+            model: Who plays the roles: a spec (`scripted`, `openai:NAME?...`, `hf:FOLDER?...`) or a LangChain model.
             overrides: Other models for single roles.
             base_url: Server of the `openai:` models that name none of their own; else OPENAI_BASE_URL, else OpenAI's.
             api_key: Its key; else OPENAI_API_KEY. A server of one's own needs none.

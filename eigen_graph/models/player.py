@@ -21,6 +21,7 @@ from eigen_graph.models.errors import (
 )
 from eigen_graph.models.failures import is_nonsense, translate
 from eigen_graph.models.history import sendable
+from eigen_graph.models.local.chat import LocalChat
 from eigen_graph.models.openai import Endpoint, open_chat, probe
 from eigen_graph.models.reply import bound
 from eigen_graph.models.scripted import ScriptedChat
@@ -74,8 +75,9 @@ class Player:
         self.plays_cases = self.deterministic or send_case
         """Is given the playbook case: scripted, here or behind a server. What it writes follows the case."""
         self._endpoint = endpoint
-        self.takes_seed = send_seed and endpoint is not None and getattr(chat, "seed", None) is None
-        """A seed can be sent with a request: it goes to a server, and its spec names none and does not refuse it."""
+        seedable = endpoint is not None or isinstance(chat, LocalChat)
+        self.takes_seed = send_seed and seedable and getattr(chat, "seed", None) is None
+        """A seed can be given with a request: its spec names none, and does not refuse it."""
         self._speaks_openai = any(base.__name__ == "BaseChatOpenAI" for base in type(chat).__mro__)
         self._failures = 0
         self._last: Exception | None = None
@@ -90,6 +92,11 @@ class Player:
         if spec.kind == "scripted":
             chat = ScriptedChat(faults=spec.faults, domains={domain.name: domain} if domain else {})
             return cls(str(spec), chat, structured=spec.structured, prices=spec.prices)
+        if spec.kind == "hf":
+            given = {name: getattr(spec, name) for name in ("temperature", "top_p", "max_tokens", "seed")}
+            known = {name: value for name, value in given.items() if value is not None}
+            local = LocalChat(path=spec.name, device=spec.device, **known)
+            return cls(f"hf:{spec.name}", local, structured="tool", prices=spec.prices)
         if endpoint is None:
             raise EigenGraphError(f"model {spec} needs a server")
         return cls(
@@ -134,9 +141,8 @@ class Player:
         self._require_server()
         model, given = self._bound(metadata, options)
         try:
-            reply = bound(
-                await self._patiently(model, sendable(messages), config, given), spelled=bool(options.get("tools"))
-            )
+            sent = list(messages) if isinstance(self.chat, LocalChat) else sendable(messages)
+            reply = bound(await self._patiently(model, sent, config, given), spelled=bool(options.get("tools")))
         except Exception as error:
             problem = translate(error, model=self.label, server=self.server)
             # A context that is too long is this scene's own; any other refusal is likely to befall every scene.
@@ -152,11 +158,15 @@ class Player:
         """Make sure the model can be used; EigenGraphError with one clear line otherwise."""
         if self._endpoint is not None:
             await probe(self._as_openai(), self._endpoint)
+        if isinstance(self.chat, LocalChat):
+            await asyncio.to_thread(self.chat.check)
 
     async def aclose(self) -> None:
-        """Close the connections that `from_spec` opened."""
+        """Close the connections that `from_spec` opened, let go of the model that it loaded."""
         if self._endpoint is not None:
             await self._as_openai().root_async_client.close()
+        if isinstance(self.chat, LocalChat):
+            self.chat.release()
 
     def _as_openai(self) -> ChatOpenAI:
         return self.chat  # type: ignore[return-value]  # whoever has an endpoint was made by open_chat
@@ -177,7 +187,8 @@ class Player:
                 return self.chat, options
             named = {"tool_choice": options["tools"][0]["function"]["name"]} if "tool_choice" in options else {}
             try:
-                return self.chat.bind_tools(options["tools"], **named), {}
+                rest = {name: value for name, value in options.items() if name not in ("tools", "tool_choice")}
+                return self.chat.bind_tools(options["tools"], **named), rest
             except NotImplementedError:  # how LangChain's base class says that a model has no tools
                 raise AccessError(
                     f"{self.label} cannot call tools: its class has no bind_tools; give the role another model"

@@ -1,7 +1,8 @@
-"""Model specs: `scripted?faults=0.3`, `openai:NAME?temperature=0&base_url=http://localhost:8000/v1`."""
+"""Model specs: `scripted?faults=0.3`, `openai:NAME?temperature=0&base_url=http://localhost:8000/v1`, `hf:FOLDER`."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, Literal, Self
@@ -21,9 +22,9 @@ class ModelSpec:
         EigenGraphError: From `parse`; one line that says what is known.
     """
 
-    kind: Literal["scripted", "openai"]
+    kind: Literal["scripted", "openai", "hf"]
     name: str = ""
-    """The server's name of the model; empty for `scripted`."""
+    """The server's name of the model, or the model's folder; empty for `scripted`."""
     faults: float = 0.0
     """Scripted: the probability of a planted fault per dialogue and per piece of writing, 0 to 1."""
     structured: StructuredMode = "json_schema"
@@ -38,6 +39,8 @@ class ModelSpec:
     """The model's own server, where it is not the one that all others share."""
     key_env: str | None = None
     """Environment variable that holds the key for `base_url`; None: it needs none."""
+    device: str = "auto"
+    """hf: `cpu`, `cuda`, `cuda:1`; `auto`: the GPU where there is one."""
     send_case: bool = False
     """Send the playbook case in the request's `metadata` field: only for a server that serves `scripted`."""
     price_in: float | None = None
@@ -52,8 +55,10 @@ class ModelSpec:
         kind, _, name = head.partition(":")
         if kind == "openai" and not name:
             raise EigenGraphError(f"model {text!r} lacks the model's name: write openai:NAME, e.g. openai:gpt-5-mini")
+        if kind == "hf" and not name:
+            raise EigenGraphError(f"model {text!r} lacks the model's folder: write hf:FOLDER")
         if kind not in _OPTIONS or (kind == "scripted" and name):
-            raise EigenGraphError(f"no model {text!r}: known are scripted and openai:NAME (see --base-url)")
+            raise EigenGraphError(f"no model {text!r}: known are scripted, openai:NAME (see --base-url) and hf:FOLDER")
         options = _OPTIONS[kind]
         try:
             pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if mark else []
@@ -70,11 +75,11 @@ class ModelSpec:
                 raise EigenGraphError(f"model {text!r}: {option} must be {wanted}, not {value!r}") from None
         if "key_env" in values and "base_url" not in values:
             raise EigenGraphError(f"model {text!r}: key_env names the key of a base_url of its own, which is not given")
-        return cls(kind="openai" if name else "scripted", name=name, **values)
+        return cls(kind=kind, name=name, **values)  # type: ignore[arg-type]  # one of the options' kinds
 
     def __str__(self) -> str:
         """The spec as it would be written, only with what differs from the defaults."""
-        head = f"openai:{self.name}" if self.kind == "openai" else "scripted"
+        head = f"{self.kind}:{self.name}" if self.name else self.kind
         default = {field.name: field.default for field in fields(self)}
         parts = [
             f"{option}={_written(value)}"
@@ -86,7 +91,7 @@ class ModelSpec:
     @property
     def prices(self) -> tuple[float, float] | None:
         """USD per million tokens in and out; None when not both are known."""
-        if self.kind == "scripted":
+        if self.kind != "openai":
             return 0.0, 0.0
         return None if self.price_in is None or self.price_out is None else (self.price_in, self.price_out)
 
@@ -137,18 +142,27 @@ def _name(text: str) -> str:
     return text
 
 
+def _device(text: str) -> str:
+    if not re.fullmatch(r"auto|[a-z]+(:\d+)?", text):
+        raise ValueError(text)
+    return text
+
+
 def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else quote(str(value), safe=":/")
 
 
 _STRUCTURED: _Option = ("structured", _mode, "json_schema or tool")
 _SCRIPTED: dict[str, _Option] = {"faults": ("faults", _rate, "a number from 0 to 1"), "structured": _STRUCTURED}
-_OPENAI: dict[str, _Option] = {
-    "structured": _STRUCTURED,
+_SAMPLING: dict[str, _Option] = {
     "temperature": ("temperature", lambda text: _within(float(text), 0.0, 5.0), "a number from 0 to 5"),
     "top_p": ("top_p", _rate, "a number from 0 to 1"),
     "max_tokens": ("max_tokens", _count, "a positive whole number"),
     "seed": ("seed", int, "a whole number"),
+}
+_OPENAI: dict[str, _Option] = {
+    "structured": _STRUCTURED,
+    **_SAMPLING,
     "send_seed": ("send_seed", _flag, "true or false"),
     "base_url": ("base_url", _url, "a URL that begins with http:// or https://, mostly ending in /v1"),
     "key_env": ("key_env", _name, "the name of an environment variable"),
@@ -156,4 +170,5 @@ _OPENAI: dict[str, _Option] = {
     "in": ("price_in", _amount, "USD per million input tokens"),
     "out": ("price_out", _amount, "USD per million output tokens"),
 }
-_OPTIONS = {"scripted": _SCRIPTED, "openai": _OPENAI}
+_HF: dict[str, _Option] = {**_SAMPLING, "device": ("device", _device, "auto, cpu, cuda or e.g. cuda:1")}
+_OPTIONS = {"scripted": _SCRIPTED, "openai": _OPENAI, "hf": _HF}

@@ -155,7 +155,7 @@ def test_a_budget_in_money_needs_prices_and_says_how_to_give_them() -> None:
 @pytest.mark.parametrize(
     ("build", "says"),
     [
-        ({"model": "gpt-9"}, "known are scripted and openai:NAME"),
+        ({"model": "gpt-9"}, "known are scripted, openai:NAME"),
         ({"overrides": {"chief": "scripted"}}, "no role chief: the roles are planner, writer"),
         ({"model": "openai:m"}, "OPENAI_API_KEY"),
         ({"model": "openai:m", "base_url": "localhost:8000"}, "must start with http"),

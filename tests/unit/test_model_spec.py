@@ -34,6 +34,15 @@ def test_reads_names_with_slashes_and_colons_and_every_option() -> None:
         price_out=st.none() | st.floats(0, 1e6),
     )
     | st.builds(ModelSpec, kind=st.just("scripted"), faults=st.floats(0, 1))
+    | st.builds(
+        ModelSpec,
+        kind=st.just("hf"),
+        name=st.from_regex(r"[A-Za-z0-9./:_-]{1,30}", fullmatch=True),
+        temperature=st.none() | st.floats(0, 5),
+        max_tokens=st.none() | st.integers(1, 9_999),
+        seed=st.none() | st.integers(),
+        device=st.sampled_from(["auto", "cpu", "cuda:1"]),
+    )
 )
 def test_what_is_written_is_read_back(spec: ModelSpec) -> None:
     assert ModelSpec.parse(str(spec)) == spec
@@ -42,10 +51,13 @@ def test_what_is_written_is_read_back(spec: ModelSpec) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("gpt-5", "known are scripted and openai:NAME"),
-        ("", "known are scripted and openai:NAME"),
-        ("scripted:x", "known are scripted and openai:NAME"),
+        ("gpt-5", "known are scripted, openai:NAME (see --base-url) and hf:FOLDER"),
+        ("", "known are scripted, openai:NAME (see --base-url) and hf:FOLDER"),
+        ("scripted:x", "known are scripted, openai:NAME (see --base-url) and hf:FOLDER"),
         ("openai:", "lacks the model's name"),
+        ("hf:", "lacks the model's folder: write hf:FOLDER"),
+        ("hf:x?device=the gpu", "device must be auto, cpu, cuda"),
+        ("hf:x?base_url=http://h/v1", "no option 'base_url'; known: temperature, top_p, max_tokens, seed, device"),
         ("openai:m?warmth=1", "no option 'warmth'; known: structured, temperature"),
         ("scripted?temperature=1", "no option 'temperature'; known: faults"),
         ("scripted?faults=2", "faults must be a number from 0 to 1"),
