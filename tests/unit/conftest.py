@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from pytest_socket import disable_socket, enable_socket
+from trainings import synthesize
 
 
 @pytest.fixture(autouse=True)
@@ -13,3 +15,9 @@ def _no_sockets() -> Iterator[None]:
     disable_socket(allow_unix_socket=True)
     yield
     enable_socket()
+
+
+@pytest.fixture(scope="session")
+def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two dozen broadband dialogues, made once."""
+    return synthesize(tmp_path_factory.mktemp("synthesized") / "run")
