@@ -52,10 +52,10 @@ def start_model(
     if settings.start == "tiny":
         tokenizer, model = _tiny(settings, rows, seed)
     else:
-        folder = smollm2(cache or cache_folder()) if settings.start == "smollm2" else _folder(settings.start)
+        folder = smollm2(cache or cache_folder()) if settings.start == "smollm2" else model_folder(settings.start)
         tokenizer, model = _loaded(folder, settings, attention)
         if settings.chat_template != "own":
-            tokenizer.chat_template = _template(settings.chat_template)
+            tokenizer.chat_template = template_of(settings.chat_template)
     chat = ChatFormat.of(tokenizer, settings.start)
     _settle(model, chat, settings)
     if settings.lora is not None:
@@ -71,7 +71,7 @@ def start_digest(settings: ModelSettings) -> str:
     """
     if settings.start in {"tiny", "smollm2"}:
         return settings.start
-    folder = _folder(settings.start)
+    folder = model_folder(settings.start)
     return files_digest(folder / _ADAPTER if (folder / _ADAPTER).exists() else folder)
 
 
@@ -85,7 +85,7 @@ def _quiet() -> None:
 def _tiny(settings: ModelSettings, rows: Iterable[Row], seed: int) -> tuple[Any, Any]:
     if settings.tiny.hidden % settings.tiny.heads or settings.tiny.heads % settings.tiny.kv_heads:
         raise EigenGraphError("model.tiny: heads must divide hidden, and kv_heads must divide heads")
-    text = _template("hermes" if settings.chat_template == "own" else settings.chat_template)
+    text = template_of("hermes" if settings.chat_template == "own" else settings.chat_template)
     # Bytes alone make a tokenizer that renders as the final one will: what it is trained on is what it will see.
     rendering = ChatFormat.of(build_tokenizer((), 300, text), "tiny").rendering
     texts = [rendering.text(row["messages"], row.get("tools") or ()) for row in rows]
@@ -95,7 +95,12 @@ def _tiny(settings: ModelSettings, rows: Iterable[Row], seed: int) -> tuple[Any,
     return tokenizer, build_model(tokenizer, settings.tiny, settings.max_tokens, seed)
 
 
-def _folder(start: str) -> Path:
+def model_folder(start: str) -> Path:
+    """The folder that a recipe names as its start.
+
+    Raises:
+        EigenGraphError: There is no model in it.
+    """
     folder = Path(start).expanduser()
     if not any((folder / name).is_file() for name in (_CONFIG, _ADAPTER)):
         raise EigenGraphError(
@@ -139,7 +144,12 @@ def _merged(folder: Path, options: dict[str, Any]) -> tuple[Any, Any]:
     return AutoTokenizer.from_pretrained(str(owner), local_files_only=True), model
 
 
-def _template(name: str) -> str:
+def template_of(name: str) -> str:
+    """The Jinja text of a template, by its name or path.
+
+    Raises:
+        EigenGraphError: There is none.
+    """
     if name in NAMES:
         return template(name)
     try:
