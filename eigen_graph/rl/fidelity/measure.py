@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -70,7 +71,7 @@ async def measure(
     await context.preflight(given=True)
     measured = _Measurement(context, domain, seed, tell or _silent)
     try:
-        await each(list(_questions(context, domain, tasks, known)), measured.ask, context)
+        await each(_questions(context, domain, tasks, known), measured.ask, context)
         if free:
             await each([task for task in tasks if _acted(task.task, domain)], measured.lead, context)
     finally:
@@ -119,14 +120,16 @@ class _Question:
 
 def _questions(
     context: Context, domain: Domain, tasks: Sequence[RlTask], known: Mapping[str, Trajectory]
-) -> Iterator[_Question]:
-    """Every turn of every reference."""
+) -> list[_Question]:
+    """Every turn of every reference; all first turns before the second ones: alike in length, and of many tasks."""
+    found: list[tuple[int, _Question]] = []
     for task in tasks:
         acted = _acted(task.task, domain)
         cue = Cue.model_validate(acted.tags.cue) if acted else None
         system = task.user_system or instructions(context, task.task)["user"]
-        for turn in turns_of(domain, task.task, known[task.id]):
-            yield _Question(turn, system, cue)
+        turns = turns_of(domain, task.task, known[task.id])
+        found += ((number, _Question(turn, system, cue)) for number, turn in enumerate(turns))
+    return [question for _, question in sorted(found, key=itemgetter(0))]
 
 
 class _Measurement:
@@ -165,6 +168,8 @@ class _Measurement:
 
     async def lead(self, task: RlTask) -> None:
         """One whole dialogue with the scripted agent."""
+        if task.id in self._lost:
+            return
         acted = playable(task.task, self._domain)
         try:
             self._led[task.id] = await _played(self._context, task, acted, "free", self._seed)

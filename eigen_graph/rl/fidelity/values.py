@@ -26,7 +26,10 @@ _TOKEN = re.compile(r"[^\W_]+")
 _JOINTS = frozenset((" ", "-", ".", "/", ",", ":", "#"))
 _HAS_DIGIT = re.compile(r"\d").search
 _FIGURE = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?")
-_WITH_UNIT = re.compile(r"(\d+(?:\.\d+)?)[^\W\d_]{1,5}")
+_WITH_UNIT = re.compile(
+    r"(\d+(?:\.\d+)?)(?:st|nd|rd|th|x|[kmgt]?b(?:ps|it|its|yte|ytes)?|[kmg]?hz|[ckm]?m|kg|g|l|h|hrs?|hours?|mins?|s|secs?"
+    r"|days?|nights?|eur|euros?|usd|gbp)"
+)
 _DIGITS = re.compile(r"\d+")
 _NAME_WORD = r"[A-Z][a-z]+(?:['\u2019-][A-Z]?[a-z]+)?"
 _NAMES = re.compile(rf"\b{_NAME_WORD}(?: {_NAME_WORD})+")
