@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ ADAPTER = "adapter_config.json"
 """Marks the folder of a PEFT adapter."""
 _CONFIG = "config.json"
 _WEIGHTS = ("*.safetensors", "*.bin")
+_VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "tekken.json")
 
 
 def require_extra() -> None:
@@ -80,6 +83,8 @@ def load_tokenizer(path: str | Path) -> Any:
     folder = Path(path)
     bare_adapter = (folder / ADAPTER).is_file() and not (folder / "tokenizer_config.json").is_file()
     where = base_of(folder) if bare_adapter else str(folder)
+    if Path(where).is_dir() and not any(entry for name in _VOCABULARIES for entry in Path(where).glob(name)):
+        raise EigenGraphError(f"{where} holds no tokenizer (tokenizer.json)")  # transformers would make an empty one
     try:
         return AutoTokenizer.from_pretrained(where, local_files_only=True)
     except Exception as error:  # whatever lies in the folder
@@ -95,20 +100,39 @@ def load_model(path: str | Path, device: str) -> Any:
     folder = check_folder(path)
     require_extra()
     import torch  # noqa: PLC0415  # as above
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415  # same
 
     where = resolve_device(device)
     try:
-        if (folder / _CONFIG).is_file():
-            model = AutoModelForCausalLM.from_pretrained(str(folder), dtype="auto", local_files_only=True)
-        else:
-            from peft import PeftModel  # noqa: PLC0415  # same
-
-            base = AutoModelForCausalLM.from_pretrained(base_of(folder), dtype="auto", local_files_only=True)
-            model = PeftModel.from_pretrained(base, str(folder)).merge_and_unload()
-        return model.to(torch.device(where)).eval()
+        with _no_progress_bar():
+            return _loaded(folder).to(torch.device(where)).eval()
     except Exception as error:  # whatever lies in the folder, and whatever the device says
         raise EigenGraphError(f"no model can be loaded from {folder} onto {where}: {_first(error)}") from error
+
+
+def _loaded(folder: Path) -> Any:
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415  # as above
+
+    options = {"dtype": "auto", "local_files_only": True}
+    if (folder / _CONFIG).is_file():
+        return AutoModelForCausalLM.from_pretrained(str(folder), **options)
+    from peft import PeftModel  # noqa: PLC0415  # same
+
+    base = AutoModelForCausalLM.from_pretrained(base_of(folder), **options)
+    return PeftModel.from_pretrained(base, str(folder)).merge_and_unload()
+
+
+@contextmanager
+def _no_progress_bar() -> Iterator[None]:
+    """Without the bar that transformers draws for the weights: the terminal is somebody else's."""
+    from transformers.utils import logging  # noqa: PLC0415  # same
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def resolve_device(device: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import torch
 
+from eigen_graph.core import EigenGraphError
 from eigen_graph.models.errors import AccessError
 from eigen_graph.models.local.batches import Batches
 from eigen_graph.models.local.chat_format import ChatFormat
@@ -30,9 +31,17 @@ class LocalModel:
         model: A causal language model, on its device.
         chat_format: How it is spoken to.
         name: What to call it in messages.
+
+    Raises:
+        EigenGraphError: The tokenizer is another model's.
     """
 
     def __init__(self, model: Any, chat_format: ChatFormat, name: str = "the model") -> None:
+        known, rows = len(chat_format.tokenizer), model.get_input_embeddings().weight.shape[0]
+        if known > rows:
+            raise EigenGraphError(
+                f"{name}: its tokenizer has {known} tokens, but it knows {rows}: is it another model's?"
+            )
         self.model = model
         self.format = chat_format
         self.name = name
@@ -59,7 +68,8 @@ class LocalModel:
         with _loading:
             model = _loaded.get(key)
             if not isinstance(model, cls):
-                model = cls(load_model(folder, device), ChatFormat.load(folder), f"hf:{path}")
+                chat_format = ChatFormat.load(folder)  # first, for it is the quicker to fail
+                model = cls(load_model(folder, device), chat_format, f"hf:{path}")
                 _loaded[key] = model
             return model
 
