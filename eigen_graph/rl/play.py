@@ -109,7 +109,8 @@ class Play:
         self._usage["agent_out"] = self._usage.get("agent_out", 0) + len(ids)
         if ids and ids[-1] != self._rules.chat_format.stop_id:
             self._own(ids, logprobs)
-            self.episode.overlong = True
+            # A turn that ends with another special token is as broken, but not for its length.
+            self.episode.overlong = ids[-1] not in self._rules.chat_format.tokenizer.all_special_ids
             turn.fail()
             self._pass_on()
             return
