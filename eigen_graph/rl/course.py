@@ -26,7 +26,14 @@ from eigen_graph.rl.callbacks import (
 )
 from eigen_graph.rl.folder import StageFolder, newest_checkpoint, step_of
 
-_NO_ROOM = ("No space left", "PytorchStreamWriter failed", "unexpected pos", "file write failed", "Disk quota exceeded")
+_NO_ROOM = (
+    "No space left",
+    "PytorchStreamWriter failed",
+    "unexpected pos",
+    "file write failed",
+    "Disk quota exceeded",
+    "File too large",
+)
 """How torch and safetensors put it that a disk is full."""
 
 
