@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,15 @@ from eigen_graph.cli.running import follow
 from eigen_graph.graphs import Context, RunRequest
 from eigen_graph.graphs.evolving.blueprint import Blueprint
 from eigen_graph.graphs.recording import free_folder
+
+
+class Level(StrEnum):
+    """How hard a task is."""
+
+    EASY = "easy"
+    MEDIUM = "medium"
+    HARD = "hard"
+
 
 Model = Annotated[
     str,
@@ -64,6 +74,15 @@ def synthesize(  # noqa: PLR0917  # one parameter an option is how Typer works
     reviewer_model: Annotated[str | None, _role("reviews the dialogues")] = None,
     reflector_model: Annotated[str | None, _role("proposes changes when a run evolves")] = None,
     base_url: BaseUrl = None,
+    clause: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NUMBER", help="Only for this policy clause; may be given more than once.", show_default=False
+        ),
+    ] = None,
+    difficulty: Annotated[
+        list[Level] | None, typer.Option(help="Only of this difficulty; may be given more than once.")
+    ] = None,
     workflow: Annotated[
         Path | None,
         typer.Option(
@@ -132,6 +151,8 @@ def synthesize(  # noqa: PLR0917  # one parameter an option is how Typer works
         base_url=base_url,
         concurrency=concurrency,
         request_timeout=timeout,
+        clauses=tuple(clause or ()),
+        difficulties=tuple(level.value for level in difficulty or ()),
     )
     if workflow is not None:
         context = Blueprint.read(workflow).on(context)

@@ -1,6 +1,6 @@
 """The nouns: everything else is built from these, and they know nothing of it."""
 
-from eigen_graph.core.case import DIFFICULTIES, PERSONAS, Beat, Case, Cue, Intent, NoCaseError, Repertoire
+from eigen_graph.core.case import DIFFICULTIES, PERSONAS, Beat, Case, Cue, Difficulty, Intent, NoCaseError, Repertoire
 from eigen_graph.core.database import Change, Database, Record, Table
 from eigen_graph.core.domain import Briefing, Domain, Side
 from eigen_graph.core.environment import Environment, Outcome, environment_of
@@ -39,6 +39,7 @@ __all__ = [
     "Change",
     "Cue",
     "Database",
+    "Difficulty",
     "Domain",
     "EigenGraphError",
     "Environment",

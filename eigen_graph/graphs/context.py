@@ -11,8 +11,9 @@ from langgraph.runtime import Runtime
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PrivateAttr, WithJsonSchema, model_validator
 
 from eigen_graph.checkers import Proof
-from eigen_graph.core import Domain, EigenGraphError
+from eigen_graph.core import Difficulty, Domain, EigenGraphError
 from eigen_graph.domains import absolute_reference, load_domain
+from eigen_graph.graphs.coverage import targets
 from eigen_graph.graphs.evolving.outcome import Features
 from eigen_graph.graphs.kept import Kept
 from eigen_graph.graphs.plan_rules import PlanRule
@@ -82,6 +83,8 @@ class Context(BaseModel):
     )
     workflow: WorkflowSpec = Field(default=DEFAULT, description="Topology of the pipeline.")
     prompts: dict[str, str] = Field(default_factory=dict, description="Prompts by name that replace the bundled ones.")
+    clauses: tuple[str, ...] = Field((), description="Plan only for these policy clauses; empty: all.")
+    difficulties: tuple[Difficulty, ...] = Field((), description="Plan only for these difficulties; empty: all.")
     plans: tuple[PlanRule, ...] = Field((), description="Lasting amendments to the planner's pairs of plans.")
 
     _ledger: Ledger | None = PrivateAttr(None)
@@ -113,8 +116,9 @@ class Context(BaseModel):
             del kept["workflow"]
         if not self.prompts:
             del kept["prompts"]
-        if not self.plans:
-            del kept["plans"]
+        for name in ("plans", "clauses", "difficulties"):
+            if not getattr(self, name):
+                del kept[name]
         kept["domain"] = self.domain.name if isinstance(self.domain, Domain) else absolute_reference(self.domain)
         for name in _MODELS:
             given = getattr(self, name)
@@ -165,6 +169,7 @@ class Context(BaseModel):
         async with self._build(None, budget) as cast:
             if not given:
                 _require_playable(cast, self.workflow)
+                targets(self.resolved_domain, self.clauses)
             cast.check_budget(trials or Budget())
             await cast.preflight()
 

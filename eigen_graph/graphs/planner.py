@@ -69,9 +69,15 @@ async def cover(state: PlannerState, runtime: Runtime[Context]) -> dict[str, Any
     """Lay out the rows to be planned, where they are not given."""
     if "rows" in state:
         return {}
-    domain = context_of(runtime).resolved_domain
-    holes = {(clause, tool) for clause, tool in state.get("holes", [])}
-    rows = covering_rows(domain, state.get("count", 8), seed=state.get("seed", 0), holes=holes)
+    context = context_of(runtime)
+    rows = covering_rows(
+        context.resolved_domain,
+        state.get("count", 8),
+        seed=state.get("seed", 0),
+        holes={(clause, tool) for clause, tool in state.get("holes", [])},
+        clauses=context.clauses,
+        difficulties=context.difficulties,
+    )
     first = state.get("first", 0)
     return {"rows": [{"row": number, **row.to_json()} for number, row in enumerate(rows, first)]}
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from eigen_graph.core import Difficulty
+
 Stage = Literal["user", "agent", "grpo"]
 STAGES: tuple[Stage, ...] = ("user", "agent", "grpo")
 
@@ -26,6 +28,10 @@ class SynthesisSettings(Settings):
     """Accepted dialogues."""
     model: str = "scripted"
     base_url: str | None = None
+    clauses: tuple[str, ...] = ()
+    """Plan only for these policy clauses; empty: all."""
+    difficulties: tuple[Difficulty, ...] = ()
+    """Plan only for these; empty: all."""
 
 
 class Selection(Settings):
