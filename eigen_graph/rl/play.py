@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from eigen_graph.checkers.verdict import bounded
 from eigen_graph.core import Actor, Cue, Domain, EigenGraphError, Message, Termination, Trajectory
 from eigen_graph.graphs.dialogue import GREETING
 from eigen_graph.graphs.turns import Limits, Progress, Turn
@@ -74,7 +75,7 @@ class Play:
         return self.episode.prompt_ids + self.episode.ids
 
     async def ask(self, user: UserModel) -> None:
-        """Let the user take their turn. Without an answer the episode is invalid.
+        """Let the user take their turn; `listen` comes after it. Without an answer the episode is invalid.
 
         Raises:
             EigenGraphError: The user model cannot be asked any more.
@@ -91,8 +92,12 @@ class Play:
             await turn.play(lambda: user.reply(heard, tools, scene), self._usage)
         except InfrastructureError as error:
             self.spoil(f"the user did not answer: {error}")
-            return
-        self._pass_on()
+
+    def listen(self) -> None:
+        """Let the agent hear what the user has said, where the dialogue goes on."""
+        turn = self._turns[-1]
+        if self.live:
+            self._pass_on()
         if self.live:
             self._tell([{"role": "user", "content": turn.said[-1].content or ""}])
 
@@ -130,7 +135,7 @@ class Play:
         """Make the episode one that stands for nothing."""
         if self.live:
             self._end("infrastructure_error")
-        self.episode.reward, self.episode.reason = None, reason
+        self.episode.reward, self.episode.reason = None, bounded(reason)
 
     def settle(self) -> None:
         """Put the finished episode in order: its trajectory, and tokens that any trainer can take.

@@ -105,7 +105,7 @@ class EpisodeRunner:
             await self._play(plays)
         except BaseException as error:
             for play in plays:
-                play.spoil(bounded(f"the batch was stopped: {str(error) or type(error).__name__}"))
+                play.spoil(f"the batch was stopped: {str(error) or type(error).__name__}")
             raise
         finally:
             for play in plays:
@@ -165,6 +165,9 @@ class EpisodeRunner:
                         group.create_task(play.ask(self.user))
             except BaseExceptionGroup as failed:
                 raise failed.exceptions[0] from None
+        with self._timed("environment"):
+            for play in plays:
+                play.listen()
 
     async def _judge(self, play: Play) -> None:
         episode, trajectory = play.episode, play.episode.trajectory
