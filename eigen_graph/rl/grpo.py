@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from eigen_graph.rl.episode import Policy, RlTask
 from eigen_graph.rl.folder import StageFolder, newest_checkpoint, step_of
 from eigen_graph.rl.gate import Start, measure_start, require_start
 from eigen_graph.rl.grpo_config import grpo_config
+from eigen_graph.rl.policy import VllmPolicy
 from eigen_graph.rl.recipe import Recipe
 from eigen_graph.rl.rollout import Rollouts, seed_of
 from eigen_graph.rl.runner import EpisodeRunner
@@ -89,8 +90,12 @@ def train_grpo(
     if config.process_index == 0:
         stage.begin(recipe, {"data": data.digest, "start": start_digest(settings), "user": user_spec})
     model, chat = start_model(settings, seed=recipe.seed)
-    policy = TrainerPolicy()
-    with _runner(recipe, data, chat, policy, user_spec) as runner:
+    newest = newest_checkpoint(stage.checkpoints)
+    step = step_of(newest) if newest else 0
+    with (
+        _policy(recipe, chat, seed_of(recipe.seed, "turns", config.process_index, step)) as policy,
+        _runner(recipe, data, chat, policy, user_spec) as runner,
+    ):
         rollouts = Rollouts(
             tasks,
             runner,
@@ -103,14 +108,14 @@ def train_grpo(
             clock=runner.clock,
         )
         trainer = grpo_trainer(config, model, chat, rollouts)
-        policy.attach(trainer)
-        newest = newest_checkpoint(stage.checkpoints)
+        if isinstance(policy, TrainerPolicy):
+            policy.attach(trainer)
         if newest is None:
             set_seed(seed_of(recipe.seed, "start", config.process_index))
             push_weights(trainer)
             found = measure_start(tasks, runner.play, data.domain, recipe.grpo, seed=recipe.seed, gather=gather_object)
             _judge_start(found, stage, recipe, str(start), tell, force=force)
-        cut_lines(stage.path / rollouts_name(config.process_index), step_of(newest) if newest else 0)
+        cut_lines(stage.path / rollouts_name(config.process_index), step)
         follow(trainer, stage, tell, [rollouts])
     main = trainer.is_world_process_zero()
     with stage.new_model() if main else nullcontext(stage.path) as draft:
@@ -167,6 +172,23 @@ def share_of(tasks: Sequence[RlTask], settings: GrpoSettings, process: int = 0, 
     return mine
 
 
+@contextmanager
+def _policy(recipe: Recipe, chat: ChatFormat, seed: int) -> Iterator[Policy]:
+    """Who draws the agent's turns."""
+    grpo = recipe.grpo
+    if grpo.vllm is None or grpo.vllm.mode != "server" or grpo.vllm.server is None:
+        yield TrainerPolicy()
+        return
+    options: dict[str, Any] = {
+        "temperature": grpo.temperature,
+        "top_p": grpo.top_p,
+        "max_turn_tokens": grpo.max_turn_tokens,
+    }
+    with VllmPolicy(grpo.vllm.server, chat.stop_id, seed=seed, **options) as policy:
+        policy.preflight(recipe.model.max_tokens)
+        yield policy
+
+
 def _runner(recipe: Recipe, data: TrainingData, chat: ChatFormat, policy: Policy, user_spec: str) -> EpisodeRunner:
     grpo = recipe.grpo
     cast = Cast.build(
@@ -194,7 +216,7 @@ def _judge_start(found: Start, stage: StageFolder, recipe: Recipe, name: str, te
     """Record how a start does, and refuse one from which nothing would be learned."""
     if PartialState().is_main_process:
         stage.note(results={"start": {**found.to_json(), "forced": force and not found.passes}})
-    best = max(found.inert.values(), default=0.0)
-    tell(f"grpo: the start solves {found.solved:.1%} of {found.episodes} episodes, doing nothing solves {best:.1%}")
+        best = max(found.inert.values(), default=0.0)
+        tell(f"grpo: the start solves {found.solved:.1%} of {found.episodes} episodes, doing nothing {best:.1%}")
     if not force:
         require_start(found, name, recipe.grpo)

@@ -62,6 +62,7 @@ def grpo_config(recipe: Recipe, output: Path, *, cpu: bool) -> GRPOConfig:
         "shuffle_dataset": False,
         "disable_tqdm": True,
         "dataloader_pin_memory": not cpu,
+        "ddp_find_unused_parameters": False,
     }
     if vllm := grpo.vllm:
         options |= {

@@ -39,7 +39,7 @@ def save_trained(
     if settings.lora is not None:
         from peft import PeftModel  # noqa: PLC0415
 
-        model.save_pretrained(str(folder / ADAPTER), state_dict=state)
+        model.save_pretrained(str(folder / ADAPTER), state_dict=state, selected_adapters=["default"])
         # Merged into a fresh copy of the start: the trainer's own may be spread over processes, and stays as it is.
         model, _ = start_model(settings.model_copy(update={"lora": None, "dtype": "float32"}), rows=rows, seed=seed)
         model = PeftModel.from_pretrained(model, str(folder / ADAPTER)).merge_and_unload()

@@ -332,6 +332,18 @@ def test_vllms_server_is_not_asked_through_trl() -> None:
         TrainerPolicy().attach(SimpleNamespace(use_vllm=True, vllm_mode="server"))
 
 
+def test_checkpoints_lie_between_batches_and_vllm_is_set_up_as_the_recipe_says(tmp_path: Path) -> None:
+    vllm = {"mode": "server", "server": "http://localhost:8000"}
+    config = grpo_config(recipe(steps=7, iterations=2, save_every=3, micro_batch=2, vllm=vllm), tmp_path, cpu=True)
+    assert (config.max_steps, config.save_steps) == (14, 6)
+    assert (config.steps_per_generation, config.generation_batch_size) == (config.gradient_accumulation_steps, 6)
+    assert (config.loss_type, config.scale_rewards, config.reward_weights) == ("dapo", "none", [1.0, 0.0])
+    assert (config.epsilon, config.epsilon_high) == (0.2, 0.28)
+    assert config.use_vllm
+    assert (config.vllm_mode, config.vllm_server_base_url) == ("server", "http://localhost:8000")
+    assert not config.bf16
+
+
 def test_a_share_of_the_tasks_for_each_process() -> None:
     tasks = [task(f"t{number}") for number in range(5)]
     settings = GrpoSettings(groups=2)
