@@ -68,8 +68,13 @@ def changed(domain: Domain, change: Change) -> ChangedUser:
 def tasks_of(name: str, count: int) -> tuple[Domain, tuple[RlTask, ...]]:
     """A domain and its first tasks, its own or acted out."""
     domain = load_domain(name)
+    return domain, tasks_in(domain, count)
+
+
+def tasks_in(domain: Domain, count: int) -> tuple[RlTask, ...]:
+    """The first tasks of a domain."""
     found = list(task_set(domain, EvaluationSettings(count=count, seed=1)).tasks.values())[:count]
-    return domain, tuple(ready(task, domain) for task in found)
+    return tuple(ready(task, domain) for task in found)
 
 
 def ready(task: Task, domain: Domain) -> RlTask:
