@@ -24,7 +24,7 @@ device: cpu
 threads: 1
 data: {holdout: 0.2}
 model: {chat_template: short, max_tokens: 3000, tiny: {vocab: 400, hidden: 32, layers: 1}}
-agent: {sft: {steps: 30, batch_size: 4, save_every: 100, optimizer: {learning_rate: 1.0e-2}}}
+agent: {sft: {steps: 20, batch_size: 4, save_every: 100, optimizer: {learning_rate: 1.0e-2}}}
 grpo:
   steps: 8
   groups: 2
@@ -32,7 +32,7 @@ grpo:
   micro_batch: 4
   max_turn_tokens: 32
   max_steps: 12
-  min_start: 0.01
+  min_start: 0.0
   user: scripted
   save_every: 2
   filter: {max_rounds: 1}
