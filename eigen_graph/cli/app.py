@@ -10,7 +10,21 @@ from typing import Annotated
 import typer
 
 from eigen_graph import __version__
-from eigen_graph.cli import compare, domains, evaluate, evolve, judge, report, resume, running, runs, show, synthesize
+from eigen_graph.cli import (
+    compare,
+    domains,
+    evaluate,
+    evolve,
+    judge,
+    pipeline,
+    report,
+    resume,
+    running,
+    runs,
+    show,
+    synthesize,
+    train,
+)
 from eigen_graph.cli.console import complain
 from eigen_graph.core import EigenGraphError
 
@@ -40,12 +54,14 @@ for command in (
     evaluate.eval_,
     judge.judge,
     compare.compare,
+    pipeline.pipeline,
     report.report,
 ):
     paragraphs = cleandoc(command.__doc__ or "").split("\n\n")
     name = command.__name__.rstrip("_")  # `eval` is Python's own
     app.command(name, help="\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs))(command)
 app.add_typer(evolve.app, name="evolve")
+app.add_typer(train.app, name="train")
 app.add_typer(domains.app, name="domains")
 
 

@@ -80,8 +80,8 @@ class MetricsCallback(TrainerCallback):
         if not logs or _SUMMARY in logs or not state.is_world_process_zero:
             return
         row = {"step": state.global_step, "time": round(time.time(), 3), **_plain(logs)}
-        if (rate := self._rate(row)) is not None:
-            row.setdefault("tokens_per_second", round(rate, 1))
+        if "groups/rolled" not in row and (rate := self._rate(row)) is not None:  # rollouts have their own
+            row["tokens_per_second"] = round(rate, 1)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
         now = time.monotonic()

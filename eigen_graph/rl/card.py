@@ -81,6 +81,9 @@ def _made(recipe: Recipe, history: StageHistory, data: TrainingData, versions: d
     for name, value in history.results.items():
         if isinstance(value, int | float | str):
             yield f"- {name.replace('_', ' ').capitalize()}: {value}"
+    for gate, what in (("start", "start that solved less than it should have"), ("user", "user that had not passed")):
+        if isinstance(told := history.results.get(gate), dict) and told.get("forced"):
+            yield f"- **Insisted on (`--force`)**: a {what}."
     yield f"- Training took {history.seconds:,.0f} s, with {', '.join(f'{k} {v}' for k, v in versions.items())}."
     section = recipe.grpo if history.stage == "grpo" else getattr(recipe, history.stage).sft
     yield f"\n```json\n{json.dumps(section.model_dump(mode='json'))}\n```"

@@ -192,15 +192,23 @@ class TrainingFolder:
         if not (root / RECIPE).exists():
             return cls.create(root, recipe)
         was = cls.open(root)
-        if (was.data / "split.json").exists():
-            _refuse(changed(data_settings(was.recipe), data_settings(recipe)), f"the data in {root}")
-        for name in STAGES:
-            if (info := was.stage(name).info) is not None:
-                _refuse(changed(info.settings, stage_settings(recipe, name)), f"stage {name} in {root}")
+        was.require(recipe)
         if was.recipe != recipe:
             with writing(root):
                 write_whole(root / RECIPE, recipe.to_yaml())
         return cls(root, recipe)
+
+    def require(self, recipe: Recipe) -> None:
+        """Make sure that what has begun here can go on with a recipe.
+
+        Raises:
+            EigenGraphError: A setting differs on which something rests; the message says which.
+        """
+        if (self.data / "split.json").exists():
+            _refuse(changed(data_settings(self.recipe), data_settings(recipe)), f"the data in {self.path}")
+        for name in STAGES:
+            if (info := self.stage(name).info) is not None:
+                _refuse(changed(info.settings, stage_settings(recipe, name)), f"stage {name} in {self.path}")
 
     @property
     def data(self) -> Path:

@@ -23,6 +23,8 @@ from eigen_graph.rl.settings import Stage
 Tell = Callable[[str], None]
 T = TypeVar("T")
 _TELL_EVERY_S = 10.0
+USER_TOKENS = 512
+"""Tokens of one turn of a trained user, at most."""
 
 
 def local_spec(model: Path, **options: float) -> str:
@@ -41,7 +43,7 @@ def user_spec(folder: TrainingFolder, user: str) -> str:
             f"the user is to be the trained one, but {folder.path} has none yet: eigen-graph train user first, or "
             "--set grpo.user=scripted (and evaluation.user)"
         )
-    return local_spec(model, temperature=folder.recipe.user.fidelity.temperature)
+    return local_spec(model, temperature=folder.recipe.user.fidelity.temperature, max_tokens=USER_TOKENS)
 
 
 def evaluated(folder: TrainingFolder, name: str, model: Path, data: TrainingData, tell: Tell) -> Results:

@@ -16,15 +16,21 @@ _ENVIRONMENT = {
 }
 
 
-def prepare_process() -> None:
-    """Set what torch and the hub read as they are loaded, where the environment does not say otherwise.
+def prepare_process(*, quiet: bool = False) -> None:
+    """Set what torch and the hub read as they are loaded, where the environment does not say otherwise, and load them.
+
+    Args:
+        quiet: Let libraries print errors only: no progress bars, no warnings. For the command line.
 
     Raises:
         EigenGraphError: The extra `rl` is not installed.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if quiet:
+        warnings.simplefilter("ignore")
     try:
+        import datasets  # noqa: F401, PLC0415
         import torch  # noqa: F401, PLC0415
         import trl  # noqa: F401, PLC0415
     except ImportError as error:
@@ -32,11 +38,11 @@ def prepare_process() -> None:
             f"training needs torch and TRL, and {error.name or 'one of them'} is not installed: "
             "pip install 'eigen-graph[rl]'"
         ) from None
+    if quiet:
+        _quieten()
 
 
-def quieten() -> None:
-    """Let libraries print errors only: no progress bars, no warnings. For the command line."""
-    warnings.simplefilter("ignore")
+def _quieten() -> None:
     from datasets.utils.logging import disable_progress_bar as no_data_bars  # noqa: PLC0415
     from transformers.utils import logging as transformers_logging  # noqa: PLC0415
 

@@ -82,7 +82,12 @@ def _quiet() -> None:
     logging.disable_progress_bar()
 
 
-def _tiny(settings: ModelSettings, rows: Iterable[Row], seed: int) -> tuple[Any, Any]:
+def tiny_tokenizer(settings: ModelSettings, rows: Iterable[Row]) -> Any:
+    """The tokenizer of a model made on the spot, trained on dialogues as they are rendered.
+
+    Raises:
+        EigenGraphError: There are no dialogues, there is no such template, or the sizes do not fit together.
+    """
     if settings.tiny.hidden % settings.tiny.heads or settings.tiny.heads % settings.tiny.kv_heads:
         raise EigenGraphError("model.tiny: heads must divide hidden, and kv_heads must divide heads")
     text = template_of("hermes" if settings.chat_template == "own" else settings.chat_template)
@@ -91,7 +96,11 @@ def _tiny(settings: ModelSettings, rows: Iterable[Row], seed: int) -> tuple[Any,
     texts = [rendering.text(row["messages"], row.get("tools") or ()) for row in rows]
     if not texts:
         raise EigenGraphError("a tiny model needs dialogues to make its tokenizer of, and there are none")
-    tokenizer = build_tokenizer(texts, settings.tiny.vocab, text)
+    return build_tokenizer(texts, settings.tiny.vocab, text)
+
+
+def _tiny(settings: ModelSettings, rows: Iterable[Row], seed: int) -> tuple[Any, Any]:
+    tokenizer = tiny_tokenizer(settings, rows)
     return tokenizer, build_model(tokenizer, settings.tiny, settings.max_tokens, seed)
 
 

@@ -22,7 +22,7 @@ def progress_line(row: Mapping[str, Any], steps: int, left: float | None) -> str
         left: Seconds to the end, as far as can be told.
     """
     parts = list(_grpo(row) if "groups/rolled" in row else _sft(row))
-    if left is not None:
+    if left:
         parts.append(f"{timedelta(seconds=round(left))} left")
     return f"step {row['step']} of {steps}: {', '.join(parts)}"
 

@@ -12,7 +12,7 @@ from eigen_graph.models import ModelSpec
 from eigen_graph.rl.data import TrainingData
 from eigen_graph.rl.fidelity import FidelityReport, measure, recorded_references
 from eigen_graph.rl.folder import TrainingFolder, write_json
-from eigen_graph.rl.held_out import at_once, local_spec, user_spec
+from eigen_graph.rl.held_out import at_once, user_spec
 from eigen_graph.rl.history import FIDELITY, read_json
 from eigen_graph.rl.recipe import Recipe
 
@@ -58,9 +58,8 @@ def measured(
 def trained_user(folder: TrainingFolder, data: TrainingData, tell: Tell) -> FidelityReport:
     """The fidelity of the training's own user model, in `user/fidelity.json`; raises as `measured`."""
     recipe, stage = folder.recipe, folder.stage("user")
-    spec = local_spec(stage.model, temperature=recipe.user.fidelity.temperature)
     began = time.monotonic()
-    report = measured(stage.path / FIDELITY, recipe, data, spec, tell)
+    report = measured(stage.path / FIDELITY, recipe, data, user_spec(folder, "trained"), tell)
     stage.note(results={"passes": report.passes(recipe.user.fidelity), "faults_per_100": report.faults_per_100})
     tell(report.table())
     tell(f"user: {report.verdict(recipe.user.fidelity)} ({time.monotonic() - began:,.0f} s)")
@@ -90,7 +89,7 @@ def admitted(folder: TrainingFolder, data: TrainingData, tell: Tell, *, force: b
     if ModelSpec.parse(spec).kind == "scripted":
         return spec, {"user": spec, "passes": True, "forced": False}
     if recipe.grpo.user == "trained":
-        report = trained_user(folder, data, tell)
+        report = measured(folder.stage("user").path / FIDELITY, recipe, data, spec, tell)
     else:
         path = folder.stage("grpo").path / FIDELITY
         report = measured(path, recipe, data, spec, tell, base_url=recipe.grpo.user_base_url)
