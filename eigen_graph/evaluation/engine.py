@@ -134,7 +134,8 @@ class Evaluation:
             tasks=tuple(task.to_json() for task in self.tasks),
             episodes=tuple(_episode(row, costs[row.id].usd) for row in rows),
         )
-        summary = summarize(found, floors(self._checkers, self._domain))
+        acts = plays_cases(self.context.user_model or self.context.model)
+        summary = summarize(found, floors(self._checkers, self._domain, scripted_user=acts))
         return found.model_copy(update={"summary": summary.to_json()}), summary
 
     def save(self, results: Results) -> Path:

@@ -107,5 +107,6 @@ def require_start(start: Start, name: str, settings: GrpoSettings) -> None:
 
 def _inert(tasks: Sequence[RlTask], domain: Domain) -> Mapping[str, int]:
     """Tasks that each inert agent solves."""
-    found = floors({task.id: task.checker for task in tasks}, domain)
+    # Who learned to be a user from scripted ones acts like them.
+    found = floors({task.id: task.checker for task in tasks}, domain, scripted_user=True)
     return {name: sum(solved is True for solved in by_task.values()) for name, by_task in found.items()}

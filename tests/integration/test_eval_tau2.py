@@ -206,7 +206,8 @@ def test_the_test_split_of_telecom_offline(tmp_path: Path) -> None:
     assert (summary["tasks"], summary["judged"], summary["missing"], summary["infrastructure"]) == (40, 160, 0, 0)
     assert [hat["k"] for hat in summary["pass_hat"]] == [1, 2, 3, 4]
     assert all(hat["low"] < hat["value"] == 1 for hat in summary["pass_hat"])
-    assert {floor["name"]: floor["value"] for floor in summary["floors"]} == {"no-op": 0, "transfer": 12 / 40}
+    floors = {"no-op": 0, "transfer": 12 / 40, "assent": 9 / 40}
+    assert {floor["name"]: floor["value"] for floor in summary["floors"]} == floors
     info = summary["info"]
     assert (info["basis"], info["briefing"], info["split"], info["max_steps"]) == ("tau2", "benchmark", "test", 200)
     assert info["task_digest"] == "be3bedf1620f8b703c31af641084ef6e690dc61f"

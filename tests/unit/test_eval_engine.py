@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain_core.messages import BaseMessage
-from langchain_core.outputs import ChatResult
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 from pydantic import Field
 from told import BYE, DOMAIN, FIND, HELLO, TASK, Told, calls, says, told
 
@@ -20,7 +20,7 @@ from eigen_graph.checkers import build_checker
 from eigen_graph.core import STOP, Database, Domain, EigenGraphError, Task, TaskSet, Trajectory
 from eigen_graph.domains import load_domain
 from eigen_graph.evaluation import Evaluation, EvaluationSettings, Results, context_for, evaluate
-from eigen_graph.evaluation.floors import floors, inert
+from eigen_graph.evaluation.floors import assenting, floors, inert
 from eigen_graph.graphs.batches import RunPausedError
 from eigen_graph.models import OutageError
 from eigen_graph.runs import RunFolder
@@ -46,6 +46,13 @@ class Moody(Told):
             update={"asked": {}, "lines": {told["role"]: self.lines[told["role"]][own:][:1] or [BYE]}}
         )
         return await Told._agenerate(once, messages, run_manager=run_manager)
+
+
+class Nodding(Told):
+    """Agrees to everything."""
+
+    async def _agenerate(self, *_: Any, **__: Any) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=AIMessage("All right."))])
 
 
 def moody(fails: Sequence[str] = (), at: int = 1) -> Moody:
@@ -85,7 +92,7 @@ async def test_how_many_run_at_once_changes_nothing(tmp_path: Path, name: str) -
     assert 0 < solved < 24
     assert made[0].summary
     assert made[0].summary["pass_hat"][0]["value"] == pytest.approx(solved / 24)
-    assert {floor["name"] for floor in made[0].summary["floors"]} == {"no-op", "transfer"}
+    assert {floor["name"] for floor in made[0].summary["floors"]} == {"no-op", "transfer", "assent"}
     saved = Results.load(tmp_path / "16" / "results.json")
     assert saved.to_json() == made[1].to_json()
 
@@ -280,3 +287,16 @@ def test_the_inert_agents() -> None:
     checkers = {task.id: build_checker(task, DOMAIN) for task in (TASK, idle.model_copy(update={"id": "idle"}))}
     assert floors(checkers, DOMAIN) == {"no-op": {"t": False, "idle": True}}
     assert STOP in (found["no-op"].messages[-1].content or "")
+
+
+async def test_an_agent_that_only_assents_solves_what_a_scripted_user_does_alone() -> None:
+    domain = load_domain("broadband")
+    alone = await evaluate(domain, tasks=12, trials=1, seed=3, agent=Nodding(lines={}))
+    own = {episode.task_id: episode.solved for episode in alone.episodes}
+    tasks = [Task.from_json(task) for task in alone.tasks]
+    found = floors({task.id: build_checker(task, domain) for task in tasks}, domain, scripted_user=True)
+    assert found["assent"] == own
+    assert 0 < sum(map(bool, own.values())) < 12
+    assert alone.summary
+    assert alone.summary["above_floors"] is False
+    assert assenting(tasks[0].model_copy(update={"eigen": None}), domain) is None
