@@ -9,9 +9,10 @@ from eigen_graph.models.local.marks import MARKS
 from eigen_graph.rl.settings import TinySettings
 
 END, START, STOP = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
-_WORDS = r"\p{Lu}[\p{L}']*|[\p{Ll}\p{Lo}_'][\p{L}_']* ?|\p{N}|[^\p{L}\p{N}_']+"
-"""What may become one token. A name and a digit stand alone, so that they are the same tokens in prose and in JSON:
-what a small model is to copy must look alike in both places. Small words take the space after them."""
+_WORDS = r"\p{Lu}[\p{L}']*|[\p{Ll}\p{Lt}\p{Lm}\p{Lo}_'][\p{L}_']* ?|\p{N}+|[^\p{L}\p{N}_']+"
+"""What may become one token. Names and numbers stand alone, so that they are the same tokens in prose and in JSON: what
+a small model is to copy must look alike in both places. Small words take the space after them; whole numbers rather
+than digits, for the fewer tokens there are to copy, the sooner copying is learned."""
 
 
 def build_tokenizer(texts: Iterable[str], vocab: int, template: str) -> Any:
