@@ -6,7 +6,8 @@ path = tiny_folder(tmp_path / "model", ["I want tea."])
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import torch
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
+from eigen_graph.models.local.chat_format import ChatFormat
 from eigen_graph.models.local.templates import NAMES
 from eigen_graph.models.local.templates import template as bundled
 
@@ -111,3 +113,35 @@ def tiny_folder(path: Path, texts: Iterable[str] = TEXTS, **options: Any) -> Pat
     model.save_pretrained(path)
     tokenizer.save_pretrained(path)
     return path
+
+
+def taught_folder(path: Path, rows: Sequence[Mapping[str, Any]], *, sure: float = 0.9, steps: int = 300) -> Path:
+    """The folder of a model that knows some dialogues by heart; two of 300 tokens take it some seconds.
+
+    Args:
+        path: Where.
+        rows: Rows of an export's `sft.jsonl`.
+        sure: The least probability that each token it was taught must come to have.
+        steps: Passes after which it counts as a failure.
+    """
+    texts = [json.dumps(row["messages"][1:], ensure_ascii=False) for row in rows]
+    model, tokenizer = tiny_model(texts, hidden=64, vocab=600, template="short", context=4096)
+    chat = ChatFormat.of(tokenizer)
+    sequences = [chat.sequence(row["messages"], row["loss_mask"]) for row in rows]
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.0)
+    for _ in range(steps):
+        least = 1.0
+        for ids, mask in sequences:
+            tokens, taught = torch.tensor([ids]), torch.tensor(mask[1:], dtype=torch.bool)
+            logps = torch.log_softmax(model(tokens).logits[0, :-1], -1)
+            own = logps.gather(-1, tokens[0, 1:, None])[:, 0][taught]
+            least = min(least, own.detach().min().exp().item())
+            (-own.mean() / len(sequences)).backward()
+        if least > sure:
+            model.save_pretrained(path)
+            tokenizer.save_pretrained(path)
+            return path
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+    raise AssertionError(f"a token still has a probability of only {least:.3f} after {steps} passes")
