@@ -184,6 +184,8 @@ async def test_what_is_planted_is_found_under_its_kind_and_nothing_else(number: 
     assert {(fault.task, fault.turn) for fault in report.examples} == {(t.task.id, t.at) for t, _ in planted.values()}
     assert all(fault.why and fault.kind == kind for fault in report.examples)
     assert report.turns - sum(record.clean for record in report.records) == len(planted)
+    unended = [fault for fault in report.examples if fits is ends and kind != "invented"]
+    assert report.stops.due - report.stops.kept == len(unended)
 
 
 async def test_a_dialogue_counts_as_one_cluster() -> None:
@@ -236,6 +238,7 @@ async def test_hostile_replies_are_faults_and_never_crash(seed: int) -> None:
     domain, tasks = tasks_of("broadband", 6)
     report = await measure(domain, tasks, HostileChat(reply=anything, seed=seed))
     assert report.clean_share < 0.35
+    assert report.stops.kept < report.stops.due == 6
     assert not report.passes(FidelitySettings(max_faults=100))
     assert report.free
     assert FidelityReport.from_json(report.to_json()) == report

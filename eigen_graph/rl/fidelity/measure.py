@@ -28,7 +28,7 @@ from eigen_graph.models import InfrastructureError, ReplyError, RequestError, Sc
 from eigen_graph.rl.episode import RlTask
 from eigen_graph.rl.fidelity.faults import Fault, faults_in
 from eigen_graph.rl.fidelity.report import DialogueRecord, FidelityReport, FreeRecord
-from eigen_graph.rl.fidelity.turns import UserTurn, turns_of
+from eigen_graph.rl.fidelity.turns import UserTurn, has_marker, is_said, turns_of
 
 Tell = Callable[[dict[str, Any]], None]
 _EXAMPLES = 5
@@ -141,7 +141,8 @@ class _Measurement:
         self._seed = seed
         self._tell = tell
         self._found: dict[str, dict[int, tuple[Fault, ...]]] = {}
-        self._ends: set[str] = set()
+        self._due: dict[str, bool] = {}
+        """Whether a dialogue was ended where the reference ends it."""
         self._lost: dict[str, str] = {}
         self._led: dict[str, Trajectory] = {}
 
@@ -161,9 +162,11 @@ class _Measurement:
             return
         except (ReplyError, RequestError) as error:  # a context that is too long among them
             problem = str(error)
-        self._found.setdefault(name, {})[turn.at] = faults_in(turn, reply, problem)
+        found = faults_in(turn, reply, problem)
+        self._found.setdefault(name, {})[turn.at] = found
         if turn.ends:
-            self._ends.add(name)
+            stops = reply is not None and is_said(reply) and has_marker(reply.content or "")
+            self._due[name] = stops and not any(fault.kind in ("early_stop", "malformed") for fault in found)
         self._tell({"task": name, "turn": turn.at})
 
     async def lead(self, task: RlTask) -> None:
@@ -196,7 +199,8 @@ class _Measurement:
                     turns=len(asked),
                     clean=sum(not faults for faults in asked.values()),
                     faults=dict(Counter(fault.kind for fault in found)),
-                    ends=task.id in self._ends,
+                    due=task.id in self._due,
+                    kept=self._due.get(task.id, False),
                 )
             )
             for fault in found:

@@ -30,8 +30,10 @@ class DialogueRecord(_Record):
     clean: int = Field(ge=0)
     """Turns without a fault."""
     faults: dict[FaultKind, int] = Field(default_factory=dict)
-    ends: bool = True
+    due: bool = True
     """The user ends the reference, and so was tried on it."""
+    kept: bool = True
+    """They did end it there, with nothing after."""
 
     @property
     def total(self) -> int:
@@ -136,10 +138,10 @@ class FidelityReport(_Record):
     @property
     def stops(self) -> StopBehaviour:
         """How it ends dialogues."""
-        due = [record for record in self.records if record.ends]
+        due = [record for record in self.records if record.due]
         return StopBehaviour(
             due=len(due),
-            kept=len(due) - sum(record.faults.get("no_stop", 0) > 0 for record in due),
+            kept=sum(record.kept for record in due),
             early=sum(record.faults.get("early_stop", 0) > 0 for record in self.records),
         )
 
@@ -152,11 +154,16 @@ class FidelityReport(_Record):
         rate = f"{self.faults_per_100:.1f} faults per 100 dialogues (95 %: {_ends(self.interval)})"
         if self.passes(settings):
             return f"passes: {rate}, at most {settings.max_faults:g} are allowed"
-        why = f"does not pass: {rate}, but the upper end may be {settings.max_faults:g} at most"
+        ways = ["train the user longer or choose another"] if self.faults_per_100 else []
         least = rate_interval([0] * self.dialogues).high * 100
         if least > settings.max_faults:
-            return f"{why}; over {self.dialogues} dialogues even none at all gives {least:.1f}: hold out more tasks"
-        return f"{why}; train the user longer, or choose another (user.fidelity.max_faults is the bound)"
+            ways.append(
+                f"hold out more tasks (over {self.dialogues} dialogues, even no fault at all gives {least:.1f})"
+            )
+        return (
+            f"does not pass: {rate}, but the upper end may be {settings.max_faults:g} at most "
+            f"(user.fidelity.max_faults): {', and '.join(ways)}"
+        )
 
     def table(self) -> str:
         """The report as text."""
