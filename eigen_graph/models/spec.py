@@ -143,7 +143,7 @@ def _name(text: str) -> str:
 
 
 def _device(text: str) -> str:
-    if not re.fullmatch(r"auto|[a-z]+(:\d+)?", text):
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", text):
         raise ValueError(text)
     return text
 
