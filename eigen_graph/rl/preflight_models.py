@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,7 +99,7 @@ def _look(settings: ModelSettings, rows: tuple[Row, ...]) -> tuple[ChatFormat | 
         tokenizer = tiny_tokenizer(settings, rows)
         return ChatFormat.of(tokenizer, "tiny"), size_of_tiny(settings.tiny, len(tokenizer), settings.max_tokens)
     if settings.start == "smollm2":
-        tokenizer, size = _smollm2(), _SMOLLM2
+        tokenizer, size = copy.deepcopy(_smollm2()), _SMOLLM2
     else:
         folder = model_folder(settings.start)
         tokenizer, size = load_tokenizer(folder), size_of_folder(folder)
@@ -107,7 +108,9 @@ def _look(settings: ModelSettings, rows: tuple[Row, ...]) -> tuple[ChatFormat | 
     return ChatFormat.of(tokenizer, settings.start), size
 
 
+@cache
 def _smollm2() -> Any:
+    """Read once: from its package, that takes seconds."""
     made = cache_folder() / NAME
     return load_tokenizer(made) if made.is_dir() else tokenizer_of(weights())
 
