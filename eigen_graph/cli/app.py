@@ -41,7 +41,7 @@ app = typer.Typer(
     help=(
         "Turn a domain (policy, tools, database) into verified tool-use dialogues, each with its own checker.\n\n"
         "Exit status: 0 done; 1 done, but something was found wrong or too few were accepted; 2 unusable input, "
-        "nothing was lost; 3 stopped early, `eigen-graph resume RUN` goes on."
+        "nothing was lost; 3 stopped early, `eigen-graph resume RUN` goes on, or for a training the same command."
     ),
 )
 for command in (

@@ -69,8 +69,8 @@ def trained_user(folder: TrainingFolder, data: TrainingData, tell: Tell) -> Fide
 def admitted(folder: TrainingFolder, data: TrainingData, tell: Tell, *, force: bool) -> tuple[str, dict[str, Any]]:
     """Let the recipe's user into GRPO, or refuse it.
 
-    `scripted` is the reference itself. Any other is let in by its fidelity: the trained one by the report of its own
-    stage, others are measured now.
+    `scripted` without faults is the reference itself. Any other is let in by its fidelity: the trained one by the
+    report of its own stage, others are measured now.
 
     Args:
         folder: The training's.
@@ -86,7 +86,8 @@ def admitted(folder: TrainingFolder, data: TrainingData, tell: Tell, *, force: b
     """
     recipe = folder.recipe
     spec = user_spec(folder, recipe.grpo.user)
-    if ModelSpec.parse(spec).kind == "scripted":
+    parsed = ModelSpec.parse(spec)
+    if parsed.kind == "scripted" and not parsed.faults:
         return spec, {"user": spec, "passes": True, "forced": False}
     if recipe.grpo.user == "trained":
         report = measured(folder.stage("user").path / FIDELITY, recipe, data, spec, tell)
