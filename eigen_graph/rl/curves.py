@@ -141,7 +141,7 @@ def _smoothed(series: Series, color: str, *, unit: bool = False) -> Callable[[An
         steps, values = _xy(series)
         axis.plot(steps, values, color=color, alpha=0.3, linewidth=0, marker="o", markersize=2.5)
         axis.plot(steps, trailing_mean(values), color=color, linewidth=1.8, **_marked(series))
-        axis.set_ylim(0, 1.02) if unit else axis.set_ylim(bottom=0)
+        axis.set_ylim(-0.02, 1.02) if unit else axis.set_ylim(bottom=0)
         _steps(axis)
 
     return panel
