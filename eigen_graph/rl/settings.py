@@ -66,6 +66,16 @@ class TinySettings(Settings):
     layers: Count = 2
     heads: Count = 4
     kv_heads: Count = 2
+    head_size: Count | None = None
+    """Of one head; None: hidden / heads."""
+    copying: bool = False
+    """Begin with weights that copy (`copying.py`) instead of random ones."""
+
+    @model_validator(mode="after")
+    def _can_copy(self) -> Self:
+        if self.copying and (self.layers < 2 or self.kv_heads != self.heads):  # noqa: PLR2004  # an induction head's
+            raise ValueError("copying needs two layers or more, and as many kv_heads as heads; or set copying false")
+        return self
 
 
 class LoraSettings(Settings):

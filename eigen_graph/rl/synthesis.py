@@ -35,7 +35,13 @@ async def synthesize(folder: TrainingFolder, tell: Callable[[str], None]) -> int
     if (folder.run / "run.json").exists():
         context = _context_of(RunFolder.open(folder.run))
     else:
-        context = Context(domain=recipe.domain, model=settings.model, base_url=settings.base_url)
+        context = Context(
+            domain=recipe.domain,
+            model=settings.model,
+            base_url=settings.base_url,
+            clauses=settings.clauses,
+            difficulties=settings.difficulties,
+        )
         request = RunRequest(count=settings.count, plans=_PLANS, seed=recipe.seed)
     await context.preflight()
     async with Run.open(folder.run, context, request) as run:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from eigen_graph.models.local.marks import MARKS
+from eigen_graph.rl.copying import begin_copying
 from eigen_graph.rl.settings import TinySettings
 
 END, START, STOP = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
@@ -13,6 +14,8 @@ _WORDS = r"\p{Lu}[\p{L}']*|[\p{Ll}\p{Lt}\p{Lm}\p{Lo}_'][\p{L}_']* ?|\p{N}+|[^\p{
 """What may become one token. Names and numbers stand alone, so that they are the same tokens in prose and in JSON: what
 a small model is to copy must look alike in both places. Small words take the space after them; whole numbers rather
 than digits, for the fewer tokens there are to copy, the sooner copying is learned."""
+
+_THETA = 1e6  # RoPE's base: most of a head turns so slowly that what is alike is found far away too
 
 
 def build_tokenizer(texts: Iterable[str], vocab: int, template: str) -> Any:
@@ -56,7 +59,7 @@ def build_tokenizer(texts: Iterable[str], vocab: int, template: str) -> Any:
 
 
 def build_model(tokenizer: Any, settings: TinySettings, max_tokens: int, seed: int) -> Any:
-    """A random model for a tokenizer; the process's own random numbers stay as they are.
+    """A new model for a tokenizer, able to copy if its settings say so; the process's own random numbers stay.
 
     Args:
         tokenizer: Of transformers.
@@ -74,7 +77,8 @@ def build_model(tokenizer: Any, settings: TinySettings, max_tokens: int, seed: i
         num_hidden_layers=settings.layers,
         num_attention_heads=settings.heads,
         num_key_value_heads=settings.kv_heads,
-        head_dim=settings.hidden // settings.heads,
+        head_dim=settings.head_size or settings.hidden // settings.heads,
+        rope_parameters={"rope_type": "default", "rope_theta": _THETA},
         max_position_embeddings=max_tokens,
         tie_word_embeddings=True,
         eos_token_id=tokenizer.eos_token_id,
@@ -83,7 +87,10 @@ def build_model(tokenizer: Any, settings: TinySettings, max_tokens: int, seed: i
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return Qwen3ForCausalLM(config)
+        model = Qwen3ForCausalLM(config)
+        if settings.copying:
+            begin_copying(model)
+        return model
 
 
 def _between_marks(text: str) -> list[str]:

@@ -79,3 +79,18 @@ def test_the_model_is_small_drawn_by_its_seed_and_disturbs_nothing_else() -> Non
     assert {parameter.dtype for parameter in one.parameters()} == {torch.float32}
     assert (one.config.max_position_embeddings, one.config.num_hidden_layers) == (777, 2)
     assert one.get_input_embeddings().num_embeddings == len(TOKENIZER)
+
+
+def test_a_model_that_begins_copying_goes_on_with_what_it_has_read() -> None:
+    settings = TinySettings(hidden=128, layers=2, heads=4, kv_heads=4, head_size=64, copying=True)
+    generator = torch.Generator().manual_seed(0)
+    told = torch.randint(8, len(TOKENIZER), (16, 40), generator=generator)
+    read = torch.cat([told, told[:, 10:20]], dim=1)  # ten tokens of it are being said again
+    shares = {}
+    for copying in (True, False):
+        model = build_model(TOKENIZER, settings.model_copy(update={"copying": copying}), 200, seed=1)
+        with torch.no_grad():
+            guessed = model(read).logits[:, 40:-1].argmax(-1)
+        shares[copying] = (guessed == read[:, 41:]).float().mean().item()
+    assert shares[True] > 0.6
+    assert shares[False] < 0.1
