@@ -12,10 +12,10 @@ export OMP_WAIT_POLICY := passive
 export LANGSMITH_TRACING := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format docs bench studio freeze clean
+.PHONY: help setup demo demo-train test lint format docs bench studio freeze clean
 
 help: ## Say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  \1\t\2/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
 
 setup: $(STAMP) ## Make the virtual environment
 
@@ -40,6 +40,11 @@ demo: $(STAMP) ## Synthesize, verify and export dialogues, let the engine evolve
 	$(BIN)/eigen-graph synthesize hotel --count 24 --seed 1 --model 'scripted?faults=0.3' --evolve --rounds 1 --out runs/demo-evolved
 	$(BIN)/eigen-graph evolve log runs/demo-evolved
 	$(BIN)/eigen-graph eval tau2:telecom --split test --trials 2 --agent 'scripted?faults=0.3' --out runs/demo-telecom
+
+demo-train: $(STAMP) ## Train a user, then an agent by SFT and GRPO, on dialogues synthesized for it, on the CPU
+	@rm -rf runs/demo-train
+	$(BIN)/eigen-graph pipeline cpu_tiny --out runs/demo-train
+	$(BIN)/eigen-graph report runs/demo-train
 
 test: $(STAMP) ## Run every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

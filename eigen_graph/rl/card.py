@@ -159,9 +159,7 @@ def _base(recipe: Recipe, stage: Stage) -> str:
 
 
 def _start(base: str, stage: Stage) -> str:
-    name = {"tiny": "a small Qwen3 made on the spot, random weights", "smollm2": "SmolLM2-135M-Instruct"}.get(
-        base, base
-    )
+    name = {"tiny": "a small Qwen3 made on the spot, untrained", "smollm2": "SmolLM2-135M-Instruct"}.get(base, base)
     return f"{name}, fine-tuned to the agent's turns first" if stage == "grpo" else name
 
 

@@ -102,7 +102,9 @@ def _clearly(stage: StageFolder, trainer: Any) -> Iterator[None]:
 
 def _save_now(trainer: Any) -> None:
     """A checkpoint of the last whole step: what broke off since was no more than a rollout."""
-    if trainer.state.global_step > 0:
+    newest = newest_checkpoint(Path(trainer.args.output_dir))
+    # One that is whole stays as it is: written over, a kill in between would leave it torn and marked whole.
+    if trainer.state.global_step > 0 and (newest is None or step_of(newest) < trainer.state.global_step):
         trainer._save_checkpoint(trainer.model, None)  # noqa: SLF001  # the trainer's one way to save between steps
         trainer.control = trainer.callback_handler.on_save(trainer.args, trainer.state, trainer.control)
 

@@ -61,6 +61,7 @@ def save_model(model: Any, chat: ChatFormat, folder: Path, *, dtype: Any = None,
     if dtype is not None:
         state = {name: value.to(dtype) if value.is_floating_point() else value for name, value in state.items()}
         model.config.dtype = dtype
+    model.generation_config.do_sample = True  # some servers stay greedy otherwise, whatever temperature is asked for
     model.save_pretrained(str(folder), state_dict=state)
     chat.tokenizer.save_pretrained(str(folder))
     for path in folder.rglob("*.safetensors"):
