@@ -66,7 +66,10 @@ def train(run: Path, out: Path, changes: list[str]) -> Path:
     start = train_sft("agent", folder.stage("agent"), folder.recipe, data, print)
     tasks = tuple(dataclasses.replace(task, checker=Parity(task.checker)) for task in data.tasks)
     data = dataclasses.replace(data, tasks=tasks)
-    return train_grpo(folder.stage("grpo"), folder.recipe, data, start=start, user_spec="scripted", tell=print)
+    # Forced: with verdicts planted, what inert agents solve of these tasks says nothing about the start.
+    return train_grpo(
+        folder.stage("grpo"), folder.recipe, data, start=start, user_spec="scripted", tell=print, force=True
+    )
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import math
 import shutil
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -175,10 +176,18 @@ def test_memory_that_runs_out_halves_the_batch() -> None:
 
 def test_a_batch_is_bounded_in_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "MAX_TOKENS", 100)
-    served = Batches(lambda draws: [Drawn([1], [0.0]) for _ in draws])
-    for future in [served.submit(Draw([1] * 40, 10)) for _ in range(5)]:
+    all_asked = threading.Event()
+
+    def draw(draws: Sequence[Draw]) -> list[Drawn]:
+        assert all_asked.wait(5)
+        return [Drawn([1], [0.0]) for _ in draws]
+
+    served = Batches(draw)
+    futures = [served.submit(Draw([1] * 40, 10)) for _ in range(5)]
+    all_asked.set()
+    for future in futures:
         future.result(5)
-    assert served.sizes == [2, 2, 1]
+    assert served.sizes in ([2, 2, 1], [1, 2, 2])  # the first may have set out alone
 
 
 async def test_a_seed_repeats_a_scene_and_its_turns_differ(path: Path) -> None:
