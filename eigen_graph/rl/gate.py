@@ -52,6 +52,7 @@ def measure_start(
     *,
     seed: int,
     gather: Callable[[list[Any]], list[Any]] = list,
+    scripted_user: bool = True,
 ) -> Start:
     """Play a sample of the tasks with the start.
 
@@ -62,6 +63,8 @@ def measure_start(
         settings: Of the recipe.
         seed: Of the sample.
         gather: Collects a list of one item from every process.
+        scripted_user: The user goes by a script, or learned from users who do: an agent that agrees to everything is
+            then among the inert ones.
 
     Raises:
         EigenGraphError: No episode could be played.
@@ -71,7 +74,7 @@ def measure_start(
     episodes = [Episode(sample[place % len(sample)], attempt=_ATTEMPT + place) for place in range(count)]
     play(episodes)
     rewards = [episode.reward for episode in episodes if episode.reward is not None]
-    inert = _inert(sample, domain)
+    inert = _inert(sample, domain, scripted_user=scripted_user)
     reasons = [episode.reason for episode in episodes if not episode.valid]
     parts = gather([{"rewards": rewards, "inert": inert, "tasks": len(sample), "reasons": reasons[:1]}])
     together = [reward for part in parts for reward in part["rewards"]]
@@ -105,8 +108,7 @@ def require_start(start: Start, name: str, settings: GrpoSettings) -> None:
     )
 
 
-def _inert(tasks: Sequence[RlTask], domain: Domain) -> Mapping[str, int]:
+def _inert(tasks: Sequence[RlTask], domain: Domain, *, scripted_user: bool) -> Mapping[str, int]:
     """Tasks that each inert agent solves."""
-    # Who learned to be a user from scripted ones acts like them.
-    found = floors({task.id: task.checker for task in tasks}, domain, scripted_user=True)
+    found = floors({task.id: task.checker for task in tasks}, domain, scripted_user=scripted_user)
     return {name: sum(solved is True for solved in by_task.values()) for name, by_task in found.items()}
