@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eigen_graph.cli.console import out, print_json
-from eigen_graph.cli.report import interval
+from eigen_graph.cli.report import difference, interval
 from eigen_graph.cli.telling import grid
 from eigen_graph.cli.training import (
     AsJson,
@@ -83,10 +83,7 @@ def _table(found: Outcome) -> Table:
     }.items():
         if figure:
             table.add_row(f"pass^1: {name}", interval(figure))
-    gap = found.grpo["difference"]
-    table.add_row(
-        "GRPO less SFT", f"{gap['value']:+.3f}  (95 %: {gap['low']:+.3f} to {gap['high']:+.3f}; p {gap['p']:.2g})"
-    )
+    table.add_row("GRPO less SFT", difference(found.grpo["difference"]))
     for name, value in found.grpo["floors"].items():
         table.add_row(f"floor: {name}", f"{value:.3f}")
     spent = ", ".join(f"{step} {seconds:,.0f}" for step, seconds in found.seconds.items())

@@ -54,6 +54,11 @@ def summed_up(history: History) -> Table:
     return table
 
 
+def difference(gap: dict[str, Any]) -> str:
+    """A paired difference with its interval."""
+    return f"{gap['value']:+.3f}  (95 %: {gap['low']:+.3f} to {gap['high']:+.3f}; p {gap['p']:.2g})"
+
+
 def interval(figure: dict[str, Any]) -> str:
     """A mean with its 95 % interval."""
     return f"{figure['value']:.3f}  (95 %: {figure['low']:.3f} to {figure['high']:.3f})"

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from eigen_graph.cli.console import out, print_json
-from eigen_graph.cli.report import interval
+from eigen_graph.cli.report import difference, interval
 from eigen_graph.cli.telling import grid
 from eigen_graph.cli.training import (
     AsJson,
@@ -142,9 +142,7 @@ def pass1_table(found: dict[str, Any]) -> Table:
         if figure := found[when]:
             table.add_row(f"pass^1 {when}", interval(figure))
     if gap := found.get("difference"):
-        table.add_row(
-            "difference", f"{gap['value']:+.3f}  (95 %: {gap['low']:+.3f} to {gap['high']:+.3f}; p {gap['p']:.2g})"
-        )
+        table.add_row("difference", difference(gap))
     for name, value in found["floors"].items():
         table.add_row(f"floor: {name}", f"{value:.3f}")
     return table
