@@ -1,4 +1,4 @@
-"""`domains list|show|check`."""
+"""`domains list|show|check|new`."""
 
 from __future__ import annotations
 
@@ -8,17 +8,21 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from eigen_graph.cli import domains_new
 from eigen_graph.cli.console import out, print_json
 from eigen_graph.domains import domain_names, load_domain
 from eigen_graph.domains.check import check_domain
 from eigen_graph.graphs.wording import tool_list
 
-app = typer.Typer(help="List, show and check domains.", no_args_is_help=True)
+app = typer.Typer(help="List, show and check domains, and begin one of your own.", no_args_is_help=True)
 
 Name = Annotated[
     str, typer.Argument(metavar="DOMAIN", help="hotel, broadband, package.module:attribute, or file.py:attribute.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+app.command("new")(domains_new.new)
 
 
 @app.command("list")

@@ -2,11 +2,13 @@
 
 from eigen_graph.core.case import DIFFICULTIES, PERSONAS, Beat, Case, Cue, Difficulty, Intent, NoCaseError, Repertoire
 from eigen_graph.core.database import Change, Database, Record, Table
+from eigen_graph.core.database_file import read_database, write_database
 from eigen_graph.core.domain import Briefing, Domain, Side
 from eigen_graph.core.environment import Environment, Outcome, environment_of
 from eigen_graph.core.errors import EigenGraphError, ToolError, UnknownNameError
 from eigen_graph.core.playbook import Playbook
 from eigen_graph.core.policy import PlainPolicy, Policy
+from eigen_graph.core.reference import Key, Ref, references
 from eigen_graph.core.stage import Stage
 from eigen_graph.core.task import (
     Action,
@@ -48,6 +50,7 @@ __all__ = [
     "InitialState",
     "Instructions",
     "Intent",
+    "Key",
     "Message",
     "NoCaseError",
     "Outcome",
@@ -55,6 +58,7 @@ __all__ = [
     "Playbook",
     "Policy",
     "Record",
+    "Ref",
     "Repertoire",
     "Setup",
     "Side",
@@ -75,5 +79,8 @@ __all__ = [
     "case_tags",
     "domain_tool",
     "environment_of",
+    "read_database",
+    "references",
     "task_from_case",
+    "write_database",
 ]
