@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from pydantic import ValidationError
 
 from eigen_graph.checkers.facts import unsaid
-from eigen_graph.core import Executed
+from eigen_graph.core import Executed, ToolError
 
 if TYPE_CHECKING:
     from eigen_graph.checkers.verdict import Blame, Verdict
@@ -74,8 +74,8 @@ class Expected:
     def key_of(self, actor: Actor, name: str, arguments: Any) -> str:
         """Equal for calls that mean the same: arguments in any order, defaults given or not, 2 or 2.0."""
         if (bound := self.bound(actor, name)) is not None:
-            with contextlib.suppress(ValidationError):
-                arguments = bound.schema.model_validate(arguments).model_dump(mode="json")
+            with contextlib.suppress(ValidationError, ToolError):
+                arguments = bound.as_json(arguments)
         return json.dumps([actor, name, arguments], sort_keys=True, default=str)
 
 

@@ -13,7 +13,7 @@ from eigen_graph.checkers.criteria import CRITERIA
 from eigen_graph.checkers.evidence import Bench, Evidence
 from eigen_graph.checkers.proof_record import Proof
 from eigen_graph.checkers.verdict import Opinion, Part, Verdict, bounded
-from eigen_graph.core import EigenGraphError, Task, UnknownNameError
+from eigen_graph.core import NOTHING_KNOWN, EigenGraphError, Task, UnknownNameError
 from eigen_graph.domains import load_domain
 
 if TYPE_CHECKING:
@@ -54,12 +54,14 @@ class Checker(BaseModel):
 
     format: Literal[1] = 1
     domain: str
-    """Name of the domain."""
+    """Name of the domain, or what else finds it (`Domain.reference`)."""
     database: str
     """`database_digest` of the domain that the task was made in."""
     task: Task
     basis: tuple[str, ...]
     """Criteria that must all pass: names from `criteria.CRITERIA`, of which `TAU2_BASES` are tau2's."""
+    judged_by: str = ""
+    """What stands for the state where the domain has none of its own (`Domain.judged_by`)."""
     proof: Proof | None = None
     """How the checker itself was tested."""
     _memo: _Memo = PrivateAttr(default_factory=_Memo)
@@ -132,6 +134,7 @@ class Checker(BaseModel):
             "database": self.database,
             "task": self.task.to_json(),
             "basis": list(self.basis),
+            **({"judged_by": self.judged_by} if self.judged_by else {}),
             "proof": self.proof.model_dump(mode="json") if self.proof else None,
         }
 
@@ -156,6 +159,8 @@ class Checker(BaseModel):
     def _parts(self, evidence: Evidence) -> tuple[Part, ...]:
         try:
             evidence.bench.opening  # noqa: B018  # worked out here, where its failure can be told from a criterion's
+        except NOTHING_KNOWN:
+            raise
         except Exception as error:  # noqa: BLE001  # setups and data were written by a model: anything may break
             reason = bounded(f"the task's initial state does not fit the domain: {error}")
             return (Part(name="initial_state", passed=False, reason=reason, fault="task"),)
@@ -189,7 +194,13 @@ def build_checker(task: Task, domain: Domain, *, basis: tuple[str, ...] | Rules 
             *["actions"] * ("ACTION" in wanted.reward_basis),
             *["procedure"] * has_procedure,
         )
-    return Checker(domain=domain.name, database=database_digest(domain), task=task, basis=basis)
+    return Checker(
+        domain=domain.reference or domain.name,
+        database=database_digest(domain),
+        task=task,
+        basis=basis,
+        judged_by=domain.judged_by,
+    )
 
 
 def database_digest(domain: Domain) -> str:

@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from eigen_graph.checkers.likeness import Outline, Similarity, Who
-from eigen_graph.core import Actor, Domain, EigenGraphError, Task, TaskSet, ToolError, environment_of
+from eigen_graph.core import NOTHING_KNOWN, Actor, Domain, EigenGraphError, Task, TaskSet, ToolError, environment_of
 
 TRAIN = "train"
 """The split that may be synthesized from."""
@@ -135,6 +135,8 @@ def _world(domain: Domain, task: Task) -> str | None:
         return ""
     try:
         world = environment_of(domain, task)
+    except NOTHING_KNOWN:
+        raise
     except (EigenGraphError, ToolError):
         return None
     changes = [[change.model_dump() for change in db.diff()] for db in (world.agent_db, world.user_db) if db]

@@ -17,6 +17,7 @@ from eigen_graph.checkers.proof_record import Mutant, Proof, Variant
 from eigen_graph.checkers.variants import variants
 from eigen_graph.checkers.verdict import Verdict, bounded
 
+from eigen_graph.core import NOTHING_KNOWN
 if TYPE_CHECKING:
     from eigen_graph.checkers.checker import Checker
     from eigen_graph.checkers.evidence import Bench
@@ -63,6 +64,8 @@ def prove(
         solution = gold_trajectory(bench)
     except Exception as error:  # noqa: BLE001  # the task's initial state was written by a model
         return Proof(gold_passes=False, reason=bounded(f"the task's initial state does not fit the domain: {error}"))
+    except NOTHING_KNOWN:
+        raise
     gold = checker.judge(solution, domain)
     if gold.reward < 1:
         return Proof(gold_passes=False, reason=bounded(f"the task's own solution does not pass: {gold.reason}"))

@@ -5,7 +5,14 @@ from eigen_graph.core.database import Change, Database, Record, Table
 from eigen_graph.core.database_file import read_database, write_database
 from eigen_graph.core.domain import Briefing, Domain, Side
 from eigen_graph.core.environment import Environment, Outcome, environment_of
-from eigen_graph.core.errors import EigenGraphError, ToolError, UnknownNameError
+from eigen_graph.core.errors import (
+    NOTHING_KNOWN,
+    EigenGraphError,
+    InfrastructureError,
+    OutageError,
+    ToolError,
+    UnknownNameError,
+)
 from eigen_graph.core.playbook import Playbook
 from eigen_graph.core.policy import PlainPolicy, Policy
 from eigen_graph.core.reference import Key, Ref, references
@@ -29,6 +36,7 @@ from eigen_graph.core.writing import TaskDraft, case_tags, task_from_case
 
 __all__ = [
     "DIFFICULTIES",
+    "NOTHING_KNOWN",
     "PERSONAS",
     "STOP",
     "STOP_MARKERS",
@@ -47,12 +55,14 @@ __all__ = [
     "Environment",
     "EvaluationCriteria",
     "Executed",
+    "InfrastructureError",
     "InitialState",
     "Instructions",
     "Intent",
     "Key",
     "Message",
     "NoCaseError",
+    "OutageError",
     "Outcome",
     "PlainPolicy",
     "Playbook",

@@ -14,6 +14,7 @@ from langgraph.prebuilt import ToolRuntime
 
 from eigen_graph.core.database import Database
 from eigen_graph.core.errors import EigenGraphError, UnknownNameError
+from eigen_graph.core.json_schema import JsonSchema
 from eigen_graph.core.tool import BoundTool, traits_of
 
 if TYPE_CHECKING:
@@ -86,6 +87,12 @@ class Domain:
     """The wording that its own benchmark gives both sides; None: there is only ours."""
     environment_type: Callable[[Domain, Task | None], Any] | None = None
     """Makes an episode's world (a kind of `Environment`), where a foreign domain has rules of its own for calls."""
+    blocking: bool = False
+    """Its tools wait for something outside (a server, a process): graphs run them in threads."""
+    judged_by: str = ""
+    """What checkers go by where that is not the state of its databases, in words; it is said wherever verdicts are."""
+    reference: str = ""
+    """What `load_domain` finds it by again, where its name is not enough."""
 
     def __post_init__(self) -> None:
         for side in filter(None, (self.agent, self.user)):
@@ -131,11 +138,8 @@ def bind(tool: BaseTool) -> BoundTool:
         annotation = parameter.annotation
         if annotation is ToolRuntime or getattr(annotation, "__origin__", None) is ToolRuntime:
             runtime_name = name
-    schema: Any = tool.tool_call_schema
-    if not isinstance(schema, type):
-        raise EigenGraphError(
-            f"tool {tool.name!r} has a bare JSON schema for its arguments: wrap it with StructuredTool.from_function"
-        )
+    given: Any = tool.args_schema
+    schema: Any = JsonSchema(tool.name, given) if isinstance(given, dict) else tool.tool_call_schema
     return BoundTool(
         tool=tool,
         traits=traits_of(tool),

@@ -11,7 +11,7 @@ from langchain_core.tools import ToolException
 from langgraph.prebuilt import ToolRuntime
 from pydantic import BaseModel, ValidationError
 
-from eigen_graph.core.errors import ToolError, UnknownNameError
+from eigen_graph.core.errors import NOTHING_KNOWN, ToolError, UnknownNameError
 from eigen_graph.core.tool import BoundTool, World
 from eigen_graph.core.trajectory import Message, ToolCall
 
@@ -89,6 +89,10 @@ class Environment:
         Never raises for what a caller can get wrong: an unknown tool, wrong arguments, a refusing or broken tool, a
         result beyond `Domain.max_result_chars` come back as `Error: ...` with status `error`, both databases as they
         were.
+
+        Raises:
+            InfrastructureError, OutageError: What runs the domain's tools is out of reach: nothing is known of the
+                call, so nobody is to blame for it.
         """
         outcome = self.run(call["name"], call["args"], actor, call_id=call.get("id") or "")
         return ToolMessage(
@@ -125,6 +129,9 @@ class Environment:
                 )
             if sync and bound.traits.writes:
                 self.sync()
+        except NOTHING_KNOWN:
+            self._agent_db, self._user_db = before
+            raise
         except Exception as error:  # noqa: BLE001  # whatever a tool raises is the caller's to read
             self._agent_db, self._user_db = before
             return Outcome(f"Error: {_reason(error)}"[:_MAX_ERROR_CHARS], error=True)
@@ -187,13 +194,7 @@ class Environment:
     def _invoke(self, bound: BoundTool, arguments: Mapping[str, Any] | str, actor: Actor, call_id: str) -> Any:
         if isinstance(arguments, str):
             raise ToolError("the arguments are not a JSON object")
-        if extra := sorted(set(arguments) - set(bound.schema.model_fields)):
-            raise ToolError(
-                f"{bound.tool.name} takes no argument {', '.join(map(repr, extra))}; "
-                f"it takes {', '.join(bound.schema.model_fields) or 'none'}"
-            )
-        valid = bound.schema.model_validate(arguments)
-        given = {name: getattr(valid, name) for name in bound.schema.model_fields}
+        given = bound.read(arguments)
         runtime: ToolRuntime[World, dict[str, Any]] = ToolRuntime(
             state={},
             context=World(self._database(actor), self.domain.now),

@@ -199,7 +199,7 @@ class Evaluation:
         """The verdict; a judge model is only asked where the rest has passed."""
 
         async def judge(heard: Mapping[str, Opinion]) -> Verdict:
-            if "code" in checker.basis:  # a process of its own, which is waited for
+            if "code" in checker.basis or self._domain.blocking:  # what is waited for
                 return await asyncio.to_thread(checker.judge, trajectory, self._domain, opinions=heard)
             return checker.judge(trajectory, self._domain, opinions=heard)
 

@@ -14,7 +14,16 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from eigen_graph.checkers import Checker, Opinion, Rules, Verdict, build_checker, database_digest, replayed
-from eigen_graph.core import Domain, EigenGraphError, Message, Task, ToolError, Trajectory
+from eigen_graph.core import (
+    Domain,
+    EigenGraphError,
+    InfrastructureError,
+    Message,
+    OutageError,
+    Task,
+    ToolError,
+    Trajectory,
+)
 from eigen_graph.evaluation.differences import explained
 from eigen_graph.evaluation.results import SUCCESS, Episode, Results
 from eigen_graph.evaluation.same_tasks import tasks_of
@@ -191,8 +200,11 @@ class _Court:
             if trajectory.termination in _STOPPED:  # any other ending is worth 0 whatever was done
                 _require_true(task, trajectory, self._domain)
             verdict = self._checker(task).judge(trajectory, self._domain, opinions=_heard(episode))
+        except OutageError:
+            raise
         except (EigenGraphError, ToolError) as error:
-            raise _UnjudgedError("unfit", str(error)) from error
+            lost = isinstance(error, InfrastructureError)
+            raise _UnjudgedError("infrastructure" if lost else "unfit", str(error)) from error
         if verdict.unjudged:
             raise _UnjudgedError("unheard", verdict.reason, verdict)
         return verdict

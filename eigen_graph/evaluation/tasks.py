@@ -12,6 +12,7 @@ from typing import Any
 
 from eigen_graph.checkers import database_digest
 from eigen_graph.core import (
+    NOTHING_KNOWN,
     PERSONAS,
     Cue,
     Domain,
@@ -87,6 +88,8 @@ def require_fit(tasks: Collection[Task], domain: Domain) -> None:
     for task in tasks:
         try:
             environment_of(domain, task)
+        except NOTHING_KNOWN:
+            raise
         except (EigenGraphError, ToolError) as error:
             raise EigenGraphError(f"task {task.id!r:.80} does not fit domain {domain.name!r}: {error}") from error
 

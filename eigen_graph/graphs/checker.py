@@ -60,8 +60,9 @@ async def prove(state: CheckerState, runtime: Runtime[Context]) -> dict[str, Any
         prove_it = partial(
             prove_checker, checker, context.resolved_domain, seed=seed, min_kill_rate=context.min_kill_rate
         )
-        # A program is judged by a process of its own, which is waited for: not on the event loop.
-        proof = await asyncio.to_thread(prove_it) if "code" in checker.basis else prove_it()
+        # A program is judged by a process of its own, which is waited for, as some tools are: not on the event loop.
+        waits = "code" in checker.basis or context.resolved_domain.blocking
+        proof = await asyncio.to_thread(prove_it) if waits else prove_it()
         context.proofs.put(name, proof)
     return {
         "checker": checker.model_copy(update={"proof": proof}).to_json(),

@@ -25,6 +25,7 @@ from eigen_graph.graphs.context import Context, context_of
 from eigen_graph.graphs.prefix import turn_after
 from eigen_graph.graphs.turns import Limits, Progress, Turn
 from eigen_graph.models import Role, Scene
+from eigen_graph.graphs.waiting import aside
 
 GREETING = "Hi! How can I help you today?"
 """The agent's first words, the same in every dialogue (tau2)."""
@@ -122,7 +123,9 @@ async def _turn(state: DialogueState, context: Context, actor: Actor) -> Command
     """Ask one side until it speaks or the dialogue ends, running its calls on the way."""
     systems: dict[Actor, str] = {"user": state["user_system"], "assistant": state["agent_system"]}
     domain = context.resolved_domain
-    world = context.worlds.take(state.get("world", ""), domain, state["task"], systems, state["messages"])
+    world = await aside(
+        domain, context.worlds.take, state.get("world", ""), domain, state["task"], systems, state["messages"]
+    )
     progress = Progress(state["steps"], state["errors"])
     limits = Limits(context.max_steps, context.max_errors, to_the_letter=context.limits == "tau2")
     turn = Turn(actor, world, limits, progress)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from eigen_graph.checkers import build_checker
 from eigen_graph.checkers.gold import gold_trajectory
 from eigen_graph.core import (
+    NOTHING_KNOWN,
     Action,
     Actor,
     Assertion,
@@ -37,6 +38,8 @@ def faults(draft: TaskDraft, task: Task, domain: Domain) -> Iterator[str]:
         return
     try:
         start = environment_of(domain, task)
+    except NOTHING_KNOWN:
+        raise
     except (EigenGraphError, ToolError) as error:
         yield f"the starting conditions fail: {error}"
         return

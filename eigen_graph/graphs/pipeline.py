@@ -133,10 +133,8 @@ async def judge(state: Instance, runtime: Runtime[Context], _node: NodeSpec, _vi
     """Judge: the checker's verdict, and whose fault a failure is."""
     domain = context_of(runtime).resolved_domain
     trajectory, proven = Trajectory.from_json(state["trajectory"]), Checker.from_json(state["checker"])
-    by_program = "code" in proven.basis
-    verdict = (
-        await asyncio.to_thread(proven.judge, trajectory, domain) if by_program else proven.judge(trajectory, domain)
-    )
+    waits = "code" in proven.basis or domain.blocking
+    verdict = await asyncio.to_thread(proven.judge, trajectory, domain) if waits else proven.judge(trajectory, domain)
     found = {"verdict": verdict.model_dump(mode="json"), "outcome": "pass" if verdict.reward == 1 else "fail"}
     if verdict.reward == 1:
         return found | {"attribution": {}, "blame": None, "reason": "", "evidence": []}

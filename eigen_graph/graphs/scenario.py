@@ -30,6 +30,7 @@ from eigen_graph.graphs.context import Context, context_of
 from eigen_graph.graphs.examination import faults, fitted
 from eigen_graph.graphs.planner import describe
 from eigen_graph.models import ReplyError, RequestError, Scene, calls_of
+from eigen_graph.graphs.waiting import aside
 
 _SAMPLED_RECORDS = 6
 _MAX_FAULTS = 5
@@ -100,7 +101,7 @@ async def explore(state: ScenarioState, runtime: Runtime[Context]) -> Command[Li
     if used >= context.max_look_ups:
         reason = f"the writer looked around {used} times and submitted nothing"
         return Command(goto="__end__", update={"outcome": "failed", "reason": reason})
-    answers, used = _look_up(calls_of(reply), used, context)
+    answers, used = await aside(context.resolved_domain, _look_up, calls_of(reply), used, context)
     return Command(goto="draft", update={"messages": answers, "look_ups": used})
 
 
@@ -113,7 +114,7 @@ async def examine(state: ScenarioState, runtime: Runtime[Context]) -> Command[Li
     problem = "Call `submit_task` with the task, or a read tool to look around."
     reserved, domain = "", context.resolved_domain
     if submitted:
-        task, problem = _judge(submitted[0], state, context)
+        task, problem = await aside(domain, _judge, submitted[0], state, context)
         if task and domain.tasks:  # in a thread, because the first look at a domain's own tasks reads a file of them
             reserved = await asyncio.to_thread(too_close, task, domain)
         if task and not reserved:
@@ -125,7 +126,8 @@ async def examine(state: ScenarioState, runtime: Runtime[Context]) -> Command[Li
         return Command(goto="__end__", update={"outcome": "failed", "reason": reason, "submissions": used})
     if not calls:
         return Command(goto="draft", update={"messages": [HumanMessage(problem)], "submissions": used})
-    answers, looked = _look_up([c for c in calls if c not in submitted], state.get("look_ups", 0), context)
+    others = [call for call in calls if call not in submitted]
+    answers, looked = await aside(domain, _look_up, others, state.get("look_ups", 0), context)
     answers += [_refusal(call, problem if call is submitted[0] else "submit one task at a time") for call in submitted]
     return Command(goto="draft", update={"messages": answers, "submissions": used, "look_ups": looked})
 

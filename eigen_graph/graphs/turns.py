@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage
 
 from eigen_graph.core import STOP_MARKERS, Actor, Message, Termination
 from eigen_graph.graphs.views import message_of
+from eigen_graph.graphs.waiting import aside
 from eigen_graph.graphs.worlds import World
 from eigen_graph.models import ContextLengthError, ReplyError, RequestError, Role
 
@@ -77,7 +78,7 @@ class Turn:
                 self.fail()
             else:
                 _count(usage, "user" if self.actor == "user" else "agent", reply)
-                self.take(message_of(reply, self.actor))
+                await aside(self._world.environment.domain, self.take, message_of(reply, self.actor))
 
     def take(self, message: Message) -> list[Message]:
         """Let the side do or say something.

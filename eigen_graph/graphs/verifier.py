@@ -19,8 +19,10 @@ from typing_extensions import TypedDict
 
 from eigen_graph.checkers.facts import says
 from eigen_graph.checkers.verdict import bounded
-from eigen_graph.core import Action, Cue, Domain, EigenGraphError, Task, ToolError, environment_of
+from eigen_graph.core import NOTHING_KNOWN, Action, Cue, Domain, EigenGraphError, Task, ToolError, environment_of
 from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.described import described
+from eigen_graph.graphs.waiting import aside
 from eigen_graph.models import ReplyError, RequestError, Scene
 
 _MAX_RESULT_CHARS = 120
@@ -63,7 +65,9 @@ async def verify(state: VerificationState, runtime: Runtime[Context]) -> dict[st
     context, task = context_of(runtime), Task.from_json(state["task"])
     domain = context.resolved_domain
     try:
-        solution = list(_solution(task, domain))
+        solution = await aside(domain, lambda: list(_solution(task, domain)))
+    except NOTHING_KNOWN:
+        raise
     except (EigenGraphError, ToolError) as error:
         return _found(Verification(decision="flawed", reason=bounded(f"the starting conditions fail: {error}")))
     messages = context.prompt(state.get("prompt") or "verifier").messages(

@@ -5,9 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from eigen_graph.core import EigenGraphError
+from eigen_graph.core.errors import InfrastructureError, OutageError
 
 if TYPE_CHECKING:
     from eigen_graph.models.scene import Role
+
+
+__all__ = [
+    "AccessError",
+    "BudgetExceededError",
+    "ContextLengthError",
+    "InfrastructureError",
+    "OutageError",
+    "ReplyError",
+    "RequestError",
+]
 
 
 class ReplyError(EigenGraphError):
@@ -25,17 +37,6 @@ class RequestError(EigenGraphError):
 
 class ContextLengthError(RequestError):
     """The messages are longer than the model's context."""
-
-
-class InfrastructureError(EigenGraphError):
-    """No answer, after all retries: server gone, timeout, cut connection, nonsense. Never a reward: drop the scene."""
-
-
-class OutageError(EigenGraphError):
-    """The server failed too many times in a row: stop the run, which can be resumed, instead of dropping every scene.
-
-    Not an `InfrastructureError` on purpose: that one costs a scene, this one ends the run.
-    """
 
 
 class AccessError(EigenGraphError):

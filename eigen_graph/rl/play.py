@@ -121,7 +121,11 @@ class Play:
             return
         before = len(turn.said)
         message = message_of(self._rules.chat_format.parse(ids), "assistant")
-        results = turn.take(message)
+        try:
+            results = turn.take(message)
+        except InfrastructureError as error:
+            self.spoil(f"the tools did not answer: {error}")
+            return
         if len(turn.said) == before and not turn.over:
             return  # an empty turn leaves no trace here either: the policy is asked again, with the same tokens
         self._own(ids, logprobs)

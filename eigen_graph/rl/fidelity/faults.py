@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from eigen_graph.checkers.audit import leaked
 from eigen_graph.checkers.grounding import today_of
-from eigen_graph.core import STOP_MARKERS, Message, ToolCall
+from eigen_graph.core import STOP_MARKERS, Message, ToolCall, ToolError
 from eigen_graph.rl.fidelity.turns import UserTurn, has_marker
 from eigen_graph.rl.fidelity.values import Text, Value, lacking, values_in
 
@@ -231,8 +231,8 @@ def _plain(turn: UserTurn, call: ToolCall) -> Any:
     if bound is None or not isinstance(call.arguments, Mapping):
         return call.arguments
     try:
-        return bound.schema.model_validate(call.arguments).model_dump(mode="json")
-    except (ValidationError, ValueError, TypeError):
+        return bound.as_json(call.arguments)
+    except (ValidationError, ToolError, ValueError, TypeError):
         return call.arguments
 
 
