@@ -60,9 +60,9 @@ def trained(scratch: Path) -> Path:
     from eigen_graph.rl import stages
     from eigen_graph.rl.data import prepare
     from eigen_graph.rl.folder import TrainingFolder
-    from eigen_graph.rl.held_out import at_once
     from eigen_graph.rl.recipe import load_recipe
     from eigen_graph.rl.synthesis import synthesize
+    from eigen_graph.rl.waiting import at_once
 
     folder = TrainingFolder.enter(scratch / "training", load_recipe(RECIPE))
     at_once(synthesize(folder, print))

@@ -90,9 +90,9 @@ def main() -> None:
 def synthesized(out: Path, changes: Sequence[str]) -> None:
     """The dialogues that every seed splits anew."""
     from eigen_graph.rl.folder import TrainingFolder
-    from eigen_graph.rl.held_out import at_once
     from eigen_graph.rl.recipe import load_recipe
     from eigen_graph.rl.synthesis import synthesize
+    from eigen_graph.rl.waiting import at_once
 
     folder = TrainingFolder.enter(out / "dialogues", load_recipe(RECIPE, changes))
     with folder.lock():

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import quote
 
 from eigen_graph.core import EigenGraphError
@@ -19,9 +17,9 @@ from eigen_graph.rl.data import TrainingData
 from eigen_graph.rl.folder import TrainingFolder, write_json
 from eigen_graph.rl.history import PASS1
 from eigen_graph.rl.settings import Stage
+from eigen_graph.rl.waiting import at_once
 
 Tell = Callable[[str], None]
-T = TypeVar("T")
 _TELL_EVERY_S = 10.0
 USER_TOKENS = 512
 """Tokens of one turn of a trained user, at most."""
@@ -119,16 +117,6 @@ def pass1_line(found: dict[str, Any]) -> str:
     change = found["difference"]
     gap = f"{change['value']:+.3f}, {change['low']:+.3f} to {change['high']:+.3f}, p {change['p']:.2g}"
     return f"pass^1 {_told(found['before'])} -> {after} ({gap}); {_floors(found)}"
-
-
-def at_once(work: Coroutine[Any, Any, T]) -> T:
-    """Wait for a coroutine, also where an event loop is running already, as in a notebook."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, work).result()
 
 
 class _Progress:

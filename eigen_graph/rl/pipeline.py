@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from eigen_graph.rl.curves import draw
 from eigen_graph.rl.data import SPLIT, TrainingData, prepare
 from eigen_graph.rl.folder import TrainingFolder, write_json
-from eigen_graph.rl.held_out import at_once
 from eigen_graph.rl.history import FIDELITY, PASS1, History, read_json
 from eigen_graph.rl.recipe import Recipe
 from eigen_graph.rl.stages import train_agent, train_grpo, train_user
 from eigen_graph.rl.synthesis import synthesize
+from eigen_graph.rl.waiting import at_once
 
 OUTCOME = "pipeline.json"
 Tell = Callable[[str], None]

@@ -19,11 +19,11 @@ from eigen_graph.rl.data import SPLIT, TrainingData, prepare
 from eigen_graph.rl.fidelity.interval import rate_interval
 from eigen_graph.rl.findings import Finding, Findings, error, guarded, ok, warning
 from eigen_graph.rl.folder import RECIPE, TrainingFolder
-from eigen_graph.rl.held_out import at_once
 from eigen_graph.rl.preflight_machine import REPLY_S, check_libraries, check_machine
 from eigen_graph.rl.preflight_models import Plan, check_models
 from eigen_graph.rl.recipe import Recipe
 from eigen_graph.rl.settings import Stage
+from eigen_graph.rl.waiting import at_once
 
 
 @dataclass

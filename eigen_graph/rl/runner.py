@@ -21,6 +21,7 @@ from eigen_graph.models.local.chat_format import ChatFormat
 from eigen_graph.rl.episode import Episode, Policy, Sample
 from eigen_graph.rl.play import Play, Rules
 from eigen_graph.rl.users import CastUser, UserModel
+from eigen_graph.rl.waiting import OwnLoop
 
 
 @dataclass
@@ -79,7 +80,7 @@ class EpisodeRunner:
         """Since it was made."""
         self._rules = Rules(domain, format, Limits(max_steps, max_errors), max_tokens, max_turn_tokens, seed)
         self._overlong = overlong
-        self._loop: asyncio.Runner | None = None
+        self._loop = OwnLoop()
 
     def play(self, episodes: Sequence[Episode]) -> None:
         """Play episodes together to their end, in place, and judge them.
@@ -93,8 +94,6 @@ class EpisodeRunner:
             OutageError: The user's server is gone for good; likewise the other errors that end a run. Every episode
                 is then in order, but none has been judged.
         """
-        if self._loop is None:
-            self._loop = asyncio.Runner()
         self._loop.run(self.aplay(episodes))
 
     async def aplay(self, episodes: Sequence[Episode]) -> None:
@@ -120,7 +119,7 @@ class EpisodeRunner:
 
     def close(self) -> None:
         """Close the user's connections, and the event loop."""
-        loop, self._loop = self._loop or asyncio.Runner(), None
+        loop, self._loop = self._loop, OwnLoop()
         with loop:
             loop.run(self.user.aclose())
 

@@ -12,9 +12,10 @@ from eigen_graph.models import ModelSpec
 from eigen_graph.rl.data import TrainingData
 from eigen_graph.rl.fidelity import FidelityReport, measure, recorded_references
 from eigen_graph.rl.folder import TrainingFolder, write_json
-from eigen_graph.rl.held_out import at_once, user_spec
+from eigen_graph.rl.held_out import user_spec
 from eigen_graph.rl.history import FIDELITY, read_json
 from eigen_graph.rl.recipe import Recipe
+from eigen_graph.rl.waiting import at_once
 
 Tell = Callable[[str], None]
 
