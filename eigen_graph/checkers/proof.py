@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -16,8 +17,8 @@ from eigen_graph.checkers.procedure import breaches
 from eigen_graph.checkers.proof_record import Mutant, Proof, Variant
 from eigen_graph.checkers.variants import variants
 from eigen_graph.checkers.verdict import Verdict, bounded
-
 from eigen_graph.core import NOTHING_KNOWN
+
 if TYPE_CHECKING:
     from eigen_graph.checkers.checker import Checker
     from eigen_graph.checkers.evidence import Bench
@@ -56,16 +57,17 @@ def prove(
         most_mutants: Bound on the mutants tried; every kind keeps its share.
 
     Raises:
-        EigenGraphError: The domain is not the one that the checker was made for, or the sandbox does not start.
+        EigenGraphError: The domain is not the one that the checker was made for, the sandbox does not start, or what
+            runs the domain's tools is out of reach.
     """
     bench = checker.bench(domain)
     rng = random.Random(f"proof/{seed}")
     try:
         solution = gold_trajectory(bench)
-    except Exception as error:  # noqa: BLE001  # the task's initial state was written by a model
-        return Proof(gold_passes=False, reason=bounded(f"the task's initial state does not fit the domain: {error}"))
     except NOTHING_KNOWN:
         raise
+    except Exception as error:  # noqa: BLE001  # the task's initial state was written by a model
+        return Proof(gold_passes=False, reason=bounded(f"the task's initial state does not fit the domain: {error}"))
     gold = checker.judge(solution, domain)
     if gold.reward < 1:
         return Proof(gold_passes=False, reason=bounded(f"the task's own solution does not pass: {gold.reason}"))
@@ -77,7 +79,7 @@ def prove(
             rejected.append(Variant(kind=sketch.kind, description=sketch.description, reason=verdict.reason))
             if _broke(verdict):
                 break  # a program that hangs once may hang every time
-    wrong, equivalent, survivors = 0, 0, []
+    tried, passed, equivalent, survivors = Counter[str](), Counter[str](), 0, []
     ends = _ends(bench)
     for sketch in chosen(mutants(bench, rng), most_mutants, rng):
         trajectory = perform(bench, sketch.beats)
@@ -85,12 +87,14 @@ def prove(
         if _is_right(evidence, ends) or (sketch.kind in _OTHER_WAYS and _works_as_well(evidence, ends)):
             equivalent += 1
             continue
-        wrong += 1
+        tried[sketch.kind] += 1
         verdict = checker.judge(trajectory, domain)
         if _broke(verdict):
             return Proof(gold_passes=True, reason=bounded(f"on {sketch.kind}, {sketch.description}: {verdict.reason}"))
         if verdict.reward == 1:
+            passed[sketch.kind] += 1
             survivors.append(Mutant(kind=sketch.kind, description=sketch.description))
+    wrong = tried.total()
     killed = wrong - len(survivors)
     kill_rate = killed / wrong if wrong else 0.0
     return Proof(
@@ -98,6 +102,7 @@ def prove(
         mutants=wrong,
         killed=killed,
         kill_rate=kill_rate,
+        kinds={kind: (count, count - passed[kind]) for kind, count in sorted(tried.items())},
         survivors=tuple(survivors[:_MOST_LISTED]),
         equivalent=equivalent,
         variants=right,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class _Shown(BaseModel):
@@ -36,6 +36,8 @@ class Proof(BaseModel):
     """Of these, failed by the checker."""
     kill_rate: float = 0.0
     """`killed / mutants`; 0 when there was none to try."""
+    kinds: dict[str, tuple[int, int]] = Field(default_factory=dict)
+    """The same two by kind of mutant; empty in proofs from before they were kept."""
     survivors: tuple[Mutant, ...] = ()
     """Wrong dialogues that passed; at most 20 are listed."""
     equivalent: int = 0

@@ -118,6 +118,9 @@ class Generation(_Data):
     per_cost: Estimate | None = None
     """Accepted for a unit of cost."""
     cost_unit: str = ""
+    gain: Estimate | None = None
+    """What its confirmation said: how much higher accepted per cost (or per task) is than its parent's, on the same
+    fresh tasks, as a share of the parent's; None for the first, and for one that was not tested."""
     workflow: Drawing | None = None
     prompts: tuple[PromptDiff, ...] = ()
     changes: tuple[str, ...] = ()
@@ -303,6 +306,8 @@ class Dialogue(_Data):
     """{outcome, reason, ...} as the reviewer gave it."""
     proof: dict[str, Any] = Field(default_factory=dict)
     """{mutants, killed, kill_rate, survivors, equivalent, variants}."""
+    attempts: tuple[str, ...] = ()
+    """Earlier tries of the same instance that were done over: where each failed, by whose fault, and why."""
     note: str = ""
     """What could not be shown, and why (the domain is not installed: no state changes)."""
 
