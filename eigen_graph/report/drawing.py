@@ -17,6 +17,7 @@ _LOOP = 26.0
 """Room for a line from a node to itself."""
 _MOST_CHARACTERS = 28
 _ARROW = 4.0
+_STRAIGHT = 0.5
 _ENDS = {START: "start", ACCEPT: "accept", REJECT: "reject"}
 
 
@@ -37,9 +38,13 @@ def draw(spec: WorkflowSpec, before: WorkflowSpec | None = None, *, title: str =
     edges = [(source, target, ", ".join(filter(None, told))) for (source, target), told in labels.items()]
     loops = {source: label for source, target, label in edges if source == target}
     lines = {name: _lines(name, spec.nodes.get(name), before) for name in (START, *spec.nodes, ACCEPT, REJECT)}
-    sizes = {name: _size(told, loops.get(name)) for name, told in lines.items()}
     rest = [edge for edge in edges if edge[0] != edge[1]]
-    found = layout(sizes, rest, {label: _text_width(label) for *_, label in rest})
+    found = layout(
+        {name: _size(told) for name, told in lines.items()},
+        rest,
+        {label: _text_width(label) for *_, label in rest},
+        {name: _LOOP + _text_width(label) for name, label in loops.items()},
+    )
     nodes = (
         part
         for name, box in found.boxes.items()
@@ -58,20 +63,19 @@ def _head(spec: WorkflowSpec, found: Layout, title: str) -> Iterator[str]:
 
 
 def _node(name: str, box: Box, lines: list[str], classes: str, loop: str | None) -> Iterator[str]:
-    width = box.width - (_loop_width(loop) if loop is not None else 0.0)
     round_, bold = (box.height / 2, ' font-weight="400"') if name in _ENDS else (7.0, ' font-weight="600"')
     stroke = ' stroke-width="2.5"' if "wf-new" in classes or "wf-changed" in classes else ""
     yield f'<g class="{classes}" data-node="{_text(name)}"><title>{_text(_ENDS.get(name, name))}</title>'
-    yield f'<rect x="{_number(box.left)}" y="{_number(box.top)}" width="{_number(width)}" '
+    yield f'<rect x="{_number(box.left)}" y="{_number(box.top)}" width="{_number(box.width)}" '
     yield f'height="{_number(box.height)}" rx="{_number(round_)}"{stroke}/>'
     top = box.top + (box.height - _LINE * len(lines)) / 2 + _LINE * 0.75
     for number, line in enumerate(lines):
         small = ' class="wf-small" font-size="11" opacity="0.75"' if number else bold
-        yield f'<text x="{_number(box.left + width / 2)}" y="{_number(top + _LINE * number)}" text-anchor="middle" '
+        yield f'<text x="{_number(box.left + box.width / 2)}" y="{_number(top + _LINE * number)}" text-anchor="middle" '
         yield f'stroke="none" fill="currentColor"{small}>{_text(line)}</text>'
     yield "</g>"
     if loop is not None:
-        yield from _loop(name, Box(box.left, box.top, width, box.height), loop)
+        yield from _loop(name, box, loop)
 
 
 def _edge(link: Link) -> Iterator[str]:
@@ -103,7 +107,9 @@ def _path(points: tuple[Point, ...]) -> str:
     for (x, y), (to_x, to_y) in pairwise(points):
         middle = _number((y + to_y) / 2)
         end = f"{_number(to_x)},{_number(to_y)}"
-        drawn.append(f"L{end}" if x == to_x else f"C{_number(x)},{middle} {_number(to_x)},{middle} {end}")
+        drawn.append(
+            f"L{end}" if abs(x - to_x) < _STRAIGHT else f"C{_number(x)},{middle} {_number(to_x)},{middle} {end}"
+        )
     return " ".join(drawn)
 
 
@@ -156,14 +162,10 @@ def _told(spec: WorkflowSpec) -> Iterator[str]:
         yield f"{name}{kind}, at most {node.visits} visit{'' if node.visits == 1 else 's'}: {ways}."
 
 
-def _size(lines: list[str], loop: str | None) -> Point:
+def _size(lines: list[str]) -> Point:
     name, *small = lines
     width = max(_WIDE * len(name), *(_NARROW * len(line) for line in small), 40.0) + 2 * _EDGE
-    return width + (_loop_width(loop) if loop is not None else 0.0), _LINE * len(lines) + _EDGE
-
-
-def _loop_width(label: str) -> float:
-    return _LOOP + _text_width(label)
+    return width, _LINE * len(lines) + _EDGE
 
 
 def _text_width(label: str) -> float:

@@ -19,7 +19,9 @@ ROW_GAP = 18.0
 LABEL_HEIGHT = 16.0
 _LANE = 6.0
 """Width of a line's place in a row."""
-_ORDERINGS, _PLACINGS = 12, 16
+_ORDERINGS = 12
+_STRAIGHT = 3.0
+"""How much rather a line is straight beside a row than at a box; at both ends beside a row, the square of it."""
 Point = tuple[float, float]
 
 
@@ -66,9 +68,18 @@ class _Place:
     row: int
     width: float
     height: float
+    beside: float = 0.0
+    """Room that is kept on either side of it."""
+    passes: bool = False
+    """It is a line's."""
     x: float = 0.0
     up: list[_Place] = field(default_factory=list)
     down: list[_Place] = field(default_factory=list)
+
+    @property
+    def half(self) -> float:
+        """Half of the room it takes."""
+        return self.width / 2 + self.beside
 
 
 @dataclass
@@ -83,7 +94,10 @@ class _Lane:
 
 
 def layout(
-    sizes: Mapping[str, Point], edges: Sequence[tuple[str, str, str]], label_width: Mapping[str, float]
+    sizes: Mapping[str, Point],
+    edges: Sequence[tuple[str, str, str]],
+    label_width: Mapping[str, float],
+    beside: Mapping[str, float],
 ) -> Layout:
     """Lay out a graph from its first node downwards.
 
@@ -91,11 +105,12 @@ def layout(
         sizes: Width and height of each node, the first one on top.
         edges: Source, target and label; no two from one node to the same other. None leads from a node to itself.
         label_width: Of each label.
+        beside: Room to be kept on either side of some nodes.
     """
     back = set(_leading_back(list(sizes), edges))
     forward = [(b, a) if (a, b) in back else (a, b) for a, b, _ in edges]
     ranks = _ranks(list(sizes), forward)
-    boxes = {name: _Place(2 * ranks[name], *size) for name, size in sizes.items()}
+    boxes = {name: _Place(2 * ranks[name], *size, beside.get(name, 0.0)) for name, size in sizes.items()}
     lanes = [_lane(edge, boxes, back, label_width) for edge in edges]
     rows: list[list[_Place]] = [[] for _ in range(1 + max(place.row for place in boxes.values()))]
     for place in (*boxes.values(), *(place for lane in lanes for place in lane.places)):
@@ -112,19 +127,21 @@ def _leading_back(names: Sequence[str], edges: Sequence[tuple[str, str, str]]) -
         ways[source].append(target)
     done: set[str] = set()
     for root in names:
-        path, stack = {root}, [(root, iter(ways[root]))]
+        path: set[str] = {root}
+        stack = [(root, iter(ways[root]))]
         while stack and root not in done:
             name, rest = stack[-1]
-            target = next(rest, None)
-            if target is None:
+            for target in rest:
+                if target in path:
+                    yield name, target
+                elif target not in done:
+                    path.add(target)
+                    stack.append((target, iter(ways[target])))
+                    break
+            else:
                 stack.pop()
                 path.remove(name)
                 done.add(name)
-            elif target in path:
-                yield name, target
-            elif target not in done:
-                path.add(target)
-                stack.append((target, iter(ways[target])))
 
 
 def _ranks(names: Sequence[str], forward: Sequence[tuple[str, str]]) -> dict[str, int]:
@@ -149,7 +166,10 @@ def _lane(
     upper, lower = (target, source) if leads_back else (source, target)
     rows = range(boxes[upper].row + 1, boxes[lower].row)
     at = rows[-1] if leads_back else rows[0]  # beside where it comes from
-    places = [_Place(row, width.get(label, 0.0) if row == at else _LANE, LABEL_HEIGHT * (row % 2)) for row in rows]
+    places = [
+        _Place(row, width.get(label, 0.0) if row == at else _LANE, LABEL_HEIGHT * (row % 2), passes=True)
+        for row in rows
+    ]
     chain = [boxes[upper], *places, boxes[lower]]
     for one, other in pairwise(chain):
         one.down.append(other)
@@ -189,40 +209,42 @@ def _crossings(rows: Sequence[Sequence[_Place]]) -> int:
 
 
 def _put_in_place(rows: Sequence[Sequence[_Place]]) -> None:
-    """Move every place towards what it is joined to, as far as its neighbours in the row let it."""
+    """The places that make the lines as straight as the order and the gaps of the rows let them.
+
+    The sum of all lines' sideways ways is as small as can be (a linear program), those of passing lines counted most.
+    """
+    from scipy.optimize import linprog  # noqa: PLC0415  # SciPy takes most of a second
+    from scipy.sparse import csr_array  # noqa: PLC0415
+
+    places = [place for row in rows for place in row]
+    at = {id(place): number for number, place in enumerate(places)}
+    lines = [(place, other) for place in places for other in place.down]
+    size = len(places) + len(lines)  # where each place is, and how far each line goes sideways
+    entries: list[tuple[int, int, float]] = []
+    bounds: list[float] = []
+
+    def at_most(bound: float, *terms: tuple[int, float]) -> None:
+        entries.extend((len(bounds), column, factor) for column, factor in terms)
+        bounds.append(bound)
+
     for row in rows:
-        _spread(row, [0.0] * len(row))
-    for turn in range(_PLACINGS):
-        for row in rows if turn % 2 == 0 else rows[::-1]:
-            joined = [[*place.up, *place.down] for place in row]
-            wanted = [
-                sum(near.x for near in nears) / len(nears) if nears else place.x
-                for place, nears in zip(row, joined, strict=True)
-            ]
-            _spread(row, wanted)
-
-
-def _spread(row: Sequence[_Place], wanted: Sequence[float]) -> None:
-    """The places nearest to what is wanted (least squares) that keep their distance: isotonic regression."""
-    offsets, offset = [], 0.0
-    for number, place in enumerate(row):
-        offset += (row[number - 1].width + place.width) / 2 + GAP if number else 0.0
-        offsets.append(offset)
-    pools: list[tuple[float, int]] = []
-    for want, shift in zip(wanted, offsets, strict=True):
-        mean, size = want - shift, 1
-        while pools and pools[-1][0] >= mean:
-            other, count = pools.pop()
-            mean, size = (mean * size + other * count) / (size + count), size + count
-        pools.append((mean, size))
-    means = [mean for mean, size in pools for _ in range(size)]
-    for place, mean, shift in zip(row, means, offsets, strict=True):
-        place.x = mean + shift
+        for one, other in pairwise(row):
+            at_most(-(one.half + other.half + GAP), (at[id(one)], 1.0), (at[id(other)], -1.0))
+    for number, (one, other) in enumerate(lines, len(places)):
+        for sign in (1.0, -1.0):
+            at_most(0.0, (at[id(one)], sign), (at[id(other)], -sign), (number, -1.0))
+    pulls = [_STRAIGHT ** (one.passes + other.passes) for one, other in lines]
+    down, across, factors = zip(*entries, strict=True)
+    matrix = csr_array((factors, (down, across)), shape=(len(bounds), size))
+    goal = [0.0] * len(places) + pulls
+    found = linprog(goal, A_ub=matrix, b_ub=bounds, bounds=(0, None))  # type: ignore[call-overload]  # sparse will do
+    for place, x in zip(places, found.x, strict=False):
+        place.x = float(x)
 
 
 def _drawn(rows: Sequence[Sequence[_Place]], boxes: Mapping[str, _Place], lanes: Sequence[_Lane]) -> Layout:
-    left = min(place.x - place.width / 2 for row in rows for place in row) - GAP
-    width = max(place.x + place.width / 2 for row in rows for place in row) + GAP - left
+    left = min(place.x - place.half for row in rows for place in row) - GAP
+    width = max(place.x + place.half for row in rows for place in row) + GAP - left
     for row in rows:
         for place in row:
             place.x -= left
