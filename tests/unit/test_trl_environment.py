@@ -218,8 +218,8 @@ class PlayedTrainer(GRPOTrainer):
             moves = next(
                 moves_of(stage.domain, task.task)
                 for environment in self.environments
-                for stage, task in [(environment._stage, environment._task)]
-                if opening == environment._said[1].content
+                for stage, task in [(environment._stage, environment._dialogue.task)]
+                if opening == environment._dialogue.trajectory().messages[1].content
             )
             done = text.count("<|im_start|>assistant") - 2  # the greeting is one, and the turn to come
             assert played >= done
