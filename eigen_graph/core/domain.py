@@ -130,21 +130,25 @@ class Domain:
         return tuple(name for name, bound in self.agent.toolbox.items() if bound.traits.writes)
 
 
-def bind(tool: BaseTool) -> BoundTool:
-    """Work out once what calling a tool needs."""
-    function = tool.func if isinstance(tool, StructuredTool) else None
-    runtime_name = None
+def runtime_parameter(tool: BaseTool) -> str | None:
+    """The parameter by which a tool takes its world (`ToolRuntime`); None: it takes none."""
+    function = (tool.func or tool.coroutine) if isinstance(tool, StructuredTool) else None
     for name, parameter in inspect.signature(function or tool._run, eval_str=True).parameters.items():  # noqa: SLF001  # a foreign tool's one function
         annotation = parameter.annotation
         if annotation is ToolRuntime or getattr(annotation, "__origin__", None) is ToolRuntime:
-            runtime_name = name
+            return name
+    return None
+
+
+def bind(tool: BaseTool) -> BoundTool:
+    """Work out once what calling a tool needs."""
     given: Any = tool.args_schema
     schema: Any = JsonSchema(tool.name, given) if isinstance(given, dict) else tool.tool_call_schema
     return BoundTool(
         tool=tool,
         traits=traits_of(tool),
         schema=schema,
-        function=function,
-        runtime_name=runtime_name,
+        function=tool.func if isinstance(tool, StructuredTool) else None,
+        runtime_name=runtime_parameter(tool),
         openai=convert_to_openai_tool(tool),
     )

@@ -31,7 +31,7 @@ class JsonSchema:
             raise EigenGraphError(f"tool {tool!r}: its schema refers to {elsewhere:.80}, which is outside of it")
         kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
         try:
-            kind.check_schema(schema)
+            kind.check_schema(dict(schema))
         except jsonschema.SchemaError as error:
             where = "/".join(map(str, error.absolute_path)) or "the top"
             raise EigenGraphError(f"tool {tool!r}: its schema is wrong at {where}: {error.message:.200}") from error

@@ -18,7 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from eigen_graph.core import Domain, EigenGraphError, UnknownNameError
-from eigen_graph.domains import tau2
+from eigen_graph.domains import foreign, tau2
 
 ENTRY_POINTS = "eigen_graph.domains"
 """The entry point group under which an installed package offers its domains."""
@@ -51,7 +51,7 @@ def load_domain(name: str) -> Domain:
         name: A name that `domain_names` lists (those that begin with `tau2:` need the extra `tau2`);
             `package.module:attribute`; or `path/to/file.py:attribute`, where the path may also be a package's folder.
             The attribute is a `Domain` or a function without arguments that returns one, and is called `domain` when
-            left out.
+            left out. Or a manifest, `path/to/domain.yaml` or its folder: a domain of tools that are not ours.
 
     Raises:
         UnknownNameError: There is no domain of that name, no such module, file or attribute.
@@ -60,6 +60,8 @@ def load_domain(name: str) -> Domain:
     if name.startswith(tau2.PREFIX):
         return tau2.load(name.removeprefix(tau2.PREFIX))
     references = _references()
+    if name not in references and (manifest := foreign.manifest_at(name)) is not None:
+        return foreign.load_manifest(manifest)
     reference = references.get(name, name)
     match = _REFERENCE.match(reference)
     if match is None:
@@ -83,6 +85,8 @@ def absolute_reference(name: str) -> str:
     """The same domain's name as it is understood in any working directory: only paths change."""
     named = name in _references() or name.startswith(tau2.PREFIX)
     match = None if named else _REFERENCE.match(name)
+    if not named and (manifest := foreign.manifest_at(name)) is not None:
+        return str(manifest.resolve())
     if match is None or not _is_path(match["target"]):
         return name
     return f"{Path(match['target']).resolve()}:{match['attribute'] or _DEFAULT_ATTRIBUTE}"

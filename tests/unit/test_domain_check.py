@@ -93,7 +93,7 @@ def undescribed() -> BaseTool:
 
 def schemaless() -> BaseTool:
     return StructuredTool.from_function(
-        fine, args_schema={"type": "object", "properties": {}}, metadata={"writes": False}
+        fine, args_schema={"type": "object", "properties": {"day": {"type": "date"}}}, metadata={"writes": False}
     )
 
 

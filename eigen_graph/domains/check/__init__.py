@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from eigen_graph.core import Domain
 from eigen_graph.domains.check.behaviour import check_behaviour
-from eigen_graph.domains.check.finding import Finding, warning
+from eigen_graph.domains.check.finding import SEVERITIES, Finding, Severity, warning
+from eigen_graph.domains.check.foreign import check_foreign
 from eigen_graph.domains.check.playbook import check_playbook
 from eigen_graph.domains.check.policy import check_policy
 from eigen_graph.domains.check.records import check_records, private_copy
@@ -24,7 +25,8 @@ def check_domain(domain: Domain) -> list[Finding]:
 
     Tools are described and their schemas sound; read tools change nothing and failing writes leave nothing behind;
     policy and tools name each other; invariants hold on the databases and after every playbook case; `sync` settles
-    at once; the playbook's cases replay, end as they claim, and keep to the procedure that the tools ask for.
+    at once; the playbook's cases replay, end as they claim, and keep to the procedure that the tools ask for. Of tools
+    with a world of their own: that reads answer, and answer the same again.
 
     Returns:
         What was found, errors first; empty when all is well.
@@ -53,6 +55,9 @@ def _all(domain: Domain) -> Iterator[Finding]:
     broken = list(check_tools(domain))
     yield from broken
     yield from check_policy(domain)
+    if domain.judged_by:  # no records of ours, and no calls that somebody's server would not forget
+        yield from check_foreign(domain) if not any(f.severity == "error" for f in broken) else ()
+        return
     unfit = list(check_records(domain))
     yield from unfit
     if any(finding.severity == "error" for finding in (*broken, *unfit)):
