@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from eigen_graph.core import EigenGraphError
 from eigen_graph.graphs.context import Context
 from eigen_graph.graphs.coverage import targets
-from eigen_graph.graphs.pipeline import Instance, Order, pipeline_for
+from eigen_graph.graphs.instance import Instance, Order
+from eigen_graph.graphs.pipeline import pipeline_for
 from eigen_graph.graphs.plan_rules import amended
 from eigen_graph.graphs.planner import PlannerRequest, planner
 from eigen_graph.runs import Attempt, InstanceRow, Ledger, PlanRow

@@ -16,8 +16,10 @@ from eigen_graph.checkers import Checker, build_checker
 from eigen_graph.checkers import prove as prove_checker
 from eigen_graph.core import EigenGraphError, Task, ToolError
 from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.described import described
 
 
+@described
 class CheckerRequest(TypedDict, total=False):
     """What to build a checker for."""
 
@@ -27,13 +29,16 @@ class CheckerRequest(TypedDict, total=False):
     """Draws the mutants."""
 
 
+@described
 class CheckerState(CheckerRequest, total=False):
     """A checker in the making."""
 
     checker: dict[str, Any]
     """The checker, as JSON, with its proof once it has one."""
     kill_rate: float
+    """Share of the mutants that the checker failed."""
     outcome: Literal["proven", "unproven"]
+    """Whether the checker may be trusted."""
     reason: str
     """Why it could not be trusted, in words a writer can act on."""
 

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf, PrivateAttr, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    InstanceOf,
+    PrivateAttr,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from eigen_graph.checkers import Proof
 from eigen_graph.core import Difficulty, Domain, EigenGraphError
 from eigen_graph.domains import absolute_reference, load_domain
+from eigen_graph.graphs.approval import Step
 from eigen_graph.graphs.coverage import targets
 from eigen_graph.graphs.evolving.outcome import Features
+from eigen_graph.graphs.forms import gathered, model_of_form, picker, prompt_fields
 from eigen_graph.graphs.kept import Kept
 from eigen_graph.graphs.plan_rules import PlanRule
 from eigen_graph.graphs.prompting import Prompt, bundled
 from eigen_graph.graphs.workflow import DEFAULT, WorkflowSpec
 from eigen_graph.graphs.worlds import Worlds
-from eigen_graph.models import Budget, Cast, Role
+from eigen_graph.models import Budget, Cast, ModelLike, ModelSpec, OwnAgent, Role, Seat, is_own_agent
 from eigen_graph.runs import Ledger
 
 _TEXT = WithJsonSchema({"type": "string"})
@@ -36,34 +52,63 @@ _MODELS = (
     "judge_model",
 )
 DomainRef = Annotated[str | InstanceOf[Domain], _TEXT]
-ModelRef = Annotated[str | InstanceOf[BaseChatModel], _TEXT]
+ModelRef = Annotated[str | InstanceOf[BaseChatModel], BeforeValidator(model_of_form), _TEXT]
+OwnModelRef = Annotated[ModelRef | None, BeforeValidator(model_of_form), _TEXT]
+AgentRef = Annotated[
+    str | InstanceOf[Runnable[Any, Any]] | InstanceOf[OwnAgent] | Callable[..., Any],
+    BeforeValidator(model_of_form),
+    _TEXT,
+]
+"""A model, or an agent of one's own: a reference, a graph, a Runnable, or a function that makes one."""
+OwnAgentRef = Annotated[AgentRef | None, BeforeValidator(model_of_form), _TEXT]
 
 
 class Context(BaseModel):
     """Settings of a run. A domain or model may be given as such or by name.
 
-    Every field is plain JSON when names are used, so it is also the configuration form in LangGraph Studio.
+    Every field is plain JSON when names are used, so it is also the configuration form in LangGraph Studio. There each
+    role's prompt is a field of its own, `agent_prompt` and so on, which is the same as `prompts={"agent": ...}`.
     """
 
     model_config = ConfigDict(extra="forbid")
 
     domain: DomainRef = Field("hotel", description="A bundled domain, package.module:attribute, or file.py:attribute.")
-    model: ModelRef = Field(
-        "scripted", description="Model of every role: `scripted`, `scripted?faults=0.3`, `openai:NAME`, `hf:FOLDER`."
+    model: AgentRef = Field(
+        "scripted",
+        description="Model of every role: `scripted`, `scripted?faults=0.3`, `openai:NAME`, `hf:FOLDER`.",
+        json_schema_extra=picker(),
     )
-    planner_model: ModelRef | None = Field(None, description="Model of the planner, if not `model`.")
-    writer_model: ModelRef | None = Field(None, description="Model of the task writer, if not `model`.")
-    verifier_model: ModelRef | None = Field(
-        None, description="Model that checks the tasks, where the workflow has a verifier, if not `model`."
+    planner_model: OwnModelRef = Field(
+        None, description="Model of the planner, if not `model`.", json_schema_extra=picker("planner")
     )
-    user_model: ModelRef | None = Field(None, description="Model of the simulated user, if not `model`.")
-    agent_model: ModelRef | None = Field(None, description="Model of the agent, if not `model`.")
-    reviewer_model: ModelRef | None = Field(None, description="Model of the reviewer, if not `model`.")
-    reflector_model: ModelRef | None = Field(
-        None, description="Model that proposes changes when a run evolves, if not `model`."
+    writer_model: OwnModelRef = Field(
+        None, description="Model of the task writer, if not `model`.", json_schema_extra=picker("writer")
     )
-    judge_model: ModelRef | None = Field(
-        None, description="Model that judges statements about a dialogue when agents are evaluated, if not `model`."
+    verifier_model: OwnModelRef = Field(
+        None,
+        description="Model that checks the tasks, where the workflow has a verifier, if not `model`.",
+        json_schema_extra=picker("verifier"),
+    )
+    user_model: OwnModelRef = Field(
+        None, description="Model of the simulated user, if not `model`.", json_schema_extra=picker("user")
+    )
+    agent_model: OwnAgentRef = Field(
+        None,
+        description="Model of the agent, if not `model`, or an agent of your own: package.module:graph, file.py:graph.",
+        json_schema_extra=picker("agent"),
+    )
+    reviewer_model: OwnModelRef = Field(
+        None, description="Model of the reviewer, if not `model`.", json_schema_extra=picker("reviewer")
+    )
+    reflector_model: OwnModelRef = Field(
+        None,
+        description="Model that proposes changes when a run evolves, if not `model`.",
+        json_schema_extra=picker("reflector"),
+    )
+    judge_model: OwnModelRef = Field(
+        None,
+        description="Model that judges statements about a dialogue when agents are evaluated, if not `model`.",
+        json_schema_extra=picker("judge"),
     )
     base_url: str | None = Field(None, description="URL of an OpenAI-compatible server, ending in /v1.")
     concurrency: int = Field(16, ge=1, le=1024, description="Instances in work, and model calls in flight, at once.")
@@ -83,6 +128,11 @@ class Context(BaseModel):
     )
     workflow: WorkflowSpec = Field(default=DEFAULT, description="Topology of the pipeline.")
     prompts: dict[str, str] = Field(default_factory=dict, description="Prompts by name that replace the bundled ones.")
+    approve: tuple[Step, ...] = Field(
+        (),
+        description="Ask a person before each dialogue (of a pipeline that runs by itself), batch (of a run) or round "
+        "(of evolution). Only where steps are saved; commands never ask.",
+    )
     clauses: tuple[str, ...] = Field((), description="Plan only for these policy clauses; empty: all.")
     difficulties: tuple[Difficulty, ...] = Field((), description="Plan only for these difficulties; empty: all.")
     plans: tuple[PlanRule, ...] = Field((), description="Lasting amendments to the planner's pairs of plans.")
@@ -94,6 +144,18 @@ class Context(BaseModel):
     _features: Kept[Features] = PrivateAttr(default_factory=Kept)
     _stop: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
     _budget: Budget | None = PrivateAttr(None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _is_of_a_form(cls, given: Any) -> Any:
+        return gathered(given) if isinstance(given, Mapping) else given
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The form of a context, where each role's prompt is a field of its own (see `forms`)."""
+        schema = handler(core)
+        handler.resolve_ref_schema(schema)["properties"].update(prompt_fields())
+        return schema
 
     @model_validator(mode="after")
     def _prompts_are_there(self) -> Self:
@@ -111,7 +173,7 @@ class Context(BaseModel):
 
     def kept(self) -> dict[str, Any]:
         """These settings as JSON, enough to resume a run by. What was given as an object is there by its name."""
-        kept = self.model_dump(mode="json", exclude={"domain", "out", *_MODELS})
+        kept = self.model_dump(mode="json", exclude={"domain", "out", "approve", *_MODELS})
         if self.workflow == DEFAULT:
             del kept["workflow"]
         if not self.prompts:
@@ -122,7 +184,7 @@ class Context(BaseModel):
         kept["domain"] = self.domain.name if isinstance(self.domain, Domain) else absolute_reference(self.domain)
         for name in _MODELS:
             given = getattr(self, name)
-            kept[name] = given if given is None or isinstance(given, str) else type(given).__name__
+            kept[name] = given if given is None else _kept(given)
         return kept
 
     @property
@@ -174,7 +236,7 @@ class Context(BaseModel):
             await cast.preflight()
 
     def _build(self, ledger: Ledger | None, budget: Budget | None) -> Cast:
-        given: dict[Role, str | BaseChatModel | None] = {
+        given: dict[Role, ModelLike | None] = {
             "planner": self.planner_model,
             "writer": self.writer_model,
             "verifier": self.verifier_model,
@@ -216,13 +278,37 @@ class Context(BaseModel):
 
 
 def context_of(runtime: Runtime[Context]) -> Context:
-    """The context a graph was run with; the defaults when it was run without one."""
+    """The context a graph was run with; the defaults when it was run without one.
+
+    Raises:
+        EigenGraphError: It is that of another graph.
+    """
     given: Any = runtime.context  # None without one, whatever the annotation says
-    return given if isinstance(given, Context) else Context.model_validate(given or {})
+    if given is None or isinstance(given, Mapping):
+        return Context.model_validate(given or {})
+    if not isinstance(given, Context):
+        raise EigenGraphError(
+            f"a graph of eigen_graph runs with a Context, not with {type(given).__name__}: let that extend Context, or "
+            "call the graph in a node of yours, `await pipeline.ainvoke(state, context=Context(...))`"
+        )
+    return given
+
+
+def _kept(model: ModelLike) -> str:
+    """A model's name in a run's settings, by which it is found again from any folder where it can be."""
+    if isinstance(model, str):
+        spec = ModelSpec.parse(model)
+        return str(spec.anywhere()) if spec.kind == "agent" else model
+    return OwnAgent.of(model).title if is_own_agent(model) else type(model).__name__
 
 
 def _require_playable(cast: Cast, workflow: WorkflowSpec) -> None:
     """A scripted verifier, user, agent or reviewer goes by its case: what another model wrote is none."""
+    if isinstance(own := cast.players["writer"], Seat):
+        raise EigenGraphError(
+            f"{own.label} is an agent of your own, which takes the agent's chair only: give it as --agent-model, and "
+            "name a model for the other roles (--model)"
+        )
     acting: list[Role] = ["user", "agent", "reviewer"]
     if any(node.kind == "verifier" for node in workflow.nodes.values()):
         acting.insert(0, "verifier")

@@ -22,15 +22,17 @@ from typing_extensions import TypedDict
 
 from eigen_graph.core import STOP, Actor, Cue, Domain, Message, Task
 from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.described import described
 from eigen_graph.graphs.prefix import turn_after
 from eigen_graph.graphs.turns import Limits, Progress, Turn
-from eigen_graph.models import Role, Scene
 from eigen_graph.graphs.waiting import aside
+from eigen_graph.models import Role, Scene
 
 GREETING = "Hi! How can I help you today?"
 """The agent's first words, the same in every dialogue (tau2)."""
 
 
+@described
 class DialogueRequest(TypedDict, total=False):
     """What to play."""
 
@@ -50,16 +52,20 @@ class DialogueRequest(TypedDict, total=False):
     """The user's instructions; ours when left out."""
 
 
+@described
 class DialogueState(DialogueRequest, total=False):
     """A dialogue's progress."""
 
     messages: Annotated[list[dict[str, Any]], operator.add]
     """What has been said and done, as trajectory messages."""
     steps: int
+    """Messages and tool results so far."""
     errors: int
+    """Failed calls so far."""
     usage: dict[str, int]
     """Tokens so far: user_in, user_out, agent_in, agent_out. Those of a history were spent on another dialogue."""
     began: float
+    """When it began, in seconds of the epoch."""
     world: str
     """Names what the last turn left in `Context.worlds`."""
     trajectory: dict[str, Any]
@@ -132,7 +138,8 @@ async def _turn(state: DialogueState, context: Context, actor: Actor) -> Command
     usage = dict(state["usage"])
     role: Role = "user" if actor == "user" else "agent"
     tools, scene = domain.tools_of(actor), _scene(world.task, state)
-    await turn.play(lambda: context.cast.chat(role, world.heard[actor], tools=tools, scene=scene), usage)
+    async with context.cast.turn(role, world.heard[actor], tools=tools, scene=scene, memory=world.memory) as ask:
+        await turn.play(ask, usage)
     update: dict[str, Any] = {
         "messages": [message.to_json() for message in turn.said],
         "steps": progress.steps,
@@ -140,7 +147,8 @@ async def _turn(state: DialogueState, context: Context, actor: Actor) -> Command
         "usage": usage,
     }
     if turn.termination:
-        return Command(goto="close", update=update | {"trajectory": {"termination": turn.termination}})
+        ended = {"termination": turn.termination, **({"problem": turn.problem} if turn.problem else {})}
+        return Command(goto="close", update=update | {"trajectory": ended})
     update["world"] = context.worlds.keep(world)
     return Command(goto="agent" if actor == "user" else "user", update=update)
 

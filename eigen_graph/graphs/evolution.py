@@ -24,9 +24,11 @@ from langgraph.types import Command
 from pydantic import ValidationError
 
 from eigen_graph.core import EigenGraphError
+from eigen_graph.graphs.approval import Approval, RoundApproval, ask
 from eigen_graph.graphs.batches import made, planned, spread
 from eigen_graph.graphs.contest import Contest, trials_are_broke
 from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.described import described
 from eigen_graph.graphs.evolving.blueprint import said
 from eigen_graph.graphs.evolving.parents import sample_parent
 from eigen_graph.graphs.evolving.settings import EvolutionSettings
@@ -47,6 +49,7 @@ from eigen_graph.runs import Ledger
 from eigen_graph.runs.lineage import NoteRow, RoundRow
 
 
+@described
 class EvolutionRequest(RunRequest, total=False):
     """What a run is to make, and how far its engine may evolve."""
 
@@ -54,12 +57,16 @@ class EvolutionRequest(RunRequest, total=False):
     """`EvolutionSettings` as JSON; its defaults when empty."""
 
 
+@described
 class EvolutionState(RunState, total=False):
     """An evolving run's progress. `tried` is the next task index, `planned` the next plan."""
 
     evolve: dict[str, Any]
+    """`EvolutionSettings` as JSON."""
     round: int
+    """The round in work, from 1."""
     last_round: int
+    """The last round that may be begun."""
     idle: int
     """Rounds since a patch was accepted."""
     parent: int
@@ -71,7 +78,9 @@ class EvolutionState(RunState, total=False):
     fresh: int
     """Task index at which its confirmation begins."""
     look: int
+    """Looks taken at its confirmation."""
     ruling: str
+    """What the gate said of it at the last look."""
     finished: str
     """Why evolution ended."""
 
@@ -97,7 +106,7 @@ async def begin(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, A
     return {**start, **there, **stands, "evolve": settings.model_dump(mode="json")}
 
 
-async def pilot(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, Any]:
+async def pilot(state: EvolutionState, runtime: Runtime[Context]) -> Command[Literal["reflect", "__end__"]]:
     """See to it that the champion has worked enough to be reflected upon."""
     context, settings = context_of(runtime), settings_of(state)
     async with opened(state, context) as ledger:
@@ -106,21 +115,32 @@ async def pilot(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, A
         ids = [await asyncio.to_thread(ledger.finished_ids, arm=name, trial=None) for name in arms_of(champion)]
         wanted = settings.pilot - sum(index_of(name) < state["tried"] for name in set().union(*ids))
         if wanted <= 0:
-            return {}
+            return Command(goto="reflect")
+        told = {name: state[name] for name in ("round", "count", "tried")} | {"batch": wanted}
+        if ask(context.approve, "batch", told, Approval).decision == "stop":
+            return Command(goto="__end__", update={"ended": "stopped"})
         runtime.stream_writer({"phase": f"generation {champion.number} works {wanted} tasks"})
         count = min(state["plans"], wanted)
         plans = await planned(arm, ledger, first=state["planned"], count=count, seed=state["seed"])
         work = spread(range(state["tried"], state["tried"] + wanted), plans)
         await made(arm, ledger, work, seed=state["seed"], tell=runtime.stream_writer)
-    return {"tried": state["tried"] + wanted, "planned": state["planned"] + count}
+    return Command(goto="reflect", update={"tried": state["tried"] + wanted, "planned": state["planned"] + count})
 
 
-async def reflect(state: EvolutionState, runtime: Runtime[Context]) -> Command[Literal["screen", "decide", "settle"]]:
+async def reflect(
+    state: EvolutionState, runtime: Runtime[Context]
+) -> Command[Literal["screen", "decide", "settle", "__end__"]]:
     """Have the failures of a living generation answered by patches; without a usable one the round is over."""
     context, settings, number = context_of(runtime), settings_of(state), state["round"]
     async with opened(state, context) as ledger:
         if why := state.get("finished") or await asyncio.to_thread(_over, state, settings, ledger):
             return Command(goto="settle", update={"finished": why})
+        answer = await _may_go_on(state, context, settings, ledger)
+        if answer.decision == "stop":
+            return Command(goto="__end__", update={"ended": "stopped"})
+        if answer.decision == "skip":
+            return Command(goto="settle", update={"finished": "a person ended it"})
+        settings = settings.model_copy(update={"budget": answer.budget or settings.budget})
         if number not in {round_.number for round_ in await asyncio.to_thread(ledger.rounds)}:
             generations = await asyncio.to_thread(ledger.generations)
             parent = sample_parent(generations, random.Random(f"{state['seed']}/round-{number}"))
@@ -129,7 +149,8 @@ async def reflect(state: EvolutionState, runtime: Runtime[Context]) -> Command[L
         round_ = await _round(number, ledger)
         candidates = await asyncio.to_thread(ledger.candidates, number)
     names = [row.name for row in candidates if row.fate not in {"refused", "unfinished"}]
-    update = {"parent": round_.parent, "names": names, "ruling": "", "chosen": ""}
+    update: dict[str, Any] = {"parent": round_.parent, "names": names, "ruling": "", "chosen": ""}
+    update["evolve"] = settings.model_dump(mode="json")
     if not names:
         return Command(goto="decide", update=update)
     if not settings.gated:
@@ -218,6 +239,19 @@ def settings_of(state: RunRequest) -> EvolutionSettings:
         raise EigenGraphError(f"evolution's settings: {said(error)}") from error
 
 
+async def _may_go_on(
+    state: EvolutionState, context: Context, settings: EvolutionSettings, ledger: Ledger
+) -> RoundApproval:
+    spent = await asyncio.to_thread(ledger.trial_spent)
+    told = {
+        **{name: state[name] for name in ("round", "last_round", "tried")},
+        "budget": settings.budget,
+        "trial_tokens": spent.input_tokens + spent.output_tokens,
+        "trial_usd": spent.cost_usd,
+    }
+    return ask(context.approve, "evolve", told, RoundApproval)
+
+
 async def _round(number: int, ledger: Ledger) -> RoundRow:
     return next(row for row in await asyncio.to_thread(ledger.rounds) if row.number == number)
 
@@ -259,11 +293,9 @@ for _node in (begin, pilot, reflect, screen, confirm, decide, settle, plan, batc
     _graph.add_node(_node)
 _graph.add_edge(START, "begin")
 _graph.add_edge("begin", "pilot")
-_graph.add_edge("pilot", "reflect")
 _graph.add_edge("decide", "pilot")
 _graph.add_edge("settle", "count")
 _graph.add_edge("plan", "batch")
-_graph.add_edge("batch", "count")
 evolution = _graph.compile(name="evolution")
 """For tools that bring their own checkpointer (LangGraph Studio); `synthesis.py` runs it on a run folder."""
 

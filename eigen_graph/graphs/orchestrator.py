@@ -21,16 +21,27 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 from typing_extensions import TypedDict
 
+from eigen_graph.core import EigenGraphError
+from eigen_graph.graphs.approval import BatchApproval, ask
 from eigen_graph.graphs.batches import Arm, made, planned, spread
 from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.described import described
 from eigen_graph.graphs.evolving.blueprint import Blueprint
-from eigen_graph.graphs.recording import begin_run, find_run, free_folder, recorded
+from eigen_graph.graphs.recording import (
+    begin_run,
+    budget_of,
+    find_run,
+    free_folder,
+    recorded,
+    require_settings,
+)
 from eigen_graph.runs import Ledger
 
 _SMALL_BATCH = 8
 """When few are missing, as many as this are tried at once if the yield so far asks for it."""
 
 
+@described
 class RunRequest(TypedDict, total=False):
     """What a run is to make."""
 
@@ -41,24 +52,29 @@ class RunRequest(TypedDict, total=False):
     plans: int
     """Plan pairs a batch at most (64 in the paper's full setting)."""
     seed: int
+    """The same seed and models give the same run."""
     generation: int
+    """Number that plans and instances are recorded under, where no evolution has begun."""
     evolve: dict[str, Any]
     """For the evolution graph: `EvolutionSettings` as JSON. The orchestrator itself has no use for it."""
 
 
+@described
 class RunState(RunRequest, total=False):
     """A run's progress."""
 
     tried: int
     """Instances of finished batches."""
     accepted: int
+    """Accepted dialogues, in the whole run."""
     planned: int
     """Plans made so far."""
     first_plan: int
     """Where the plans of the batch in work begin."""
     batch: int
     """Size of the batch in work."""
-    ended: Literal["complete", "exhausted"]
+    ended: Literal["complete", "exhausted", "stopped"]
+    """Whether as many as wanted were accepted, no more may be tried, or a person stopped it."""
     out: str
     """The run folder, when the graph opens it itself."""
 
@@ -90,6 +106,7 @@ def _own_folder(context: Context, request: RunRequest) -> str:
     path = Path(context.out or free_folder(context.resolved_domain.name))
     if (path / "run.json").exists():
         folder = find_run(path, context)
+        require_settings(folder, context)
         folder.require({"request": dict(request)})
     else:
         folder = begin_run(path, context, request)
@@ -98,12 +115,20 @@ def _own_folder(context: Context, request: RunRequest) -> str:
 
 @asynccontextmanager
 async def opened(state: RunState, context: Context) -> AsyncIterator[Ledger]:
-    """The ledger that is attached, or the run folder's own for the length of a step."""
+    """The ledger that is attached, or the run folder's own for the length of a step.
+
+    Raises:
+        EigenGraphError: Nobody says where the run lies, or it was begun with other settings.
+    """
     if context.ledger is not None:
         yield context.ledger
         return
-    folder = await asyncio.to_thread(find_run, state["out"], context)
-    async with recorded(context, folder) as ledger:
+    path = context.out or state.get("out")
+    if not path:  # begun by a command, which knows its folder, and gone on with elsewhere
+        raise EigenGraphError("where does this run lie? Name its folder in the setting `out`, beside its own settings")
+    folder = await asyncio.to_thread(find_run, path, context)
+    require_settings(folder, context)
+    async with recorded(context, folder, budget_of(folder)) as ledger:
         yield ledger
 
 
@@ -117,22 +142,27 @@ async def plan(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
     return {"first_plan": first, "planned": first + wanted}
 
 
-async def batch(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
-    """Make a batch of instances, many at a time, each committed to the ledger as it ends.
+async def batch(state: RunState, runtime: Runtime[Context]) -> Command[Literal["count", "__end__"]]:
+    """Make a batch of instances, many at a time, each committed to the ledger as it ends; ask first where wanted.
 
     Raises:
         RunPausedError: `Context.stop` was set; what was in work is finished first.
         EigenGraphError: The server is gone, the budget is spent, the ledger cannot be written: what was in work is
             left where it is, its replies recorded.
     """
-    context, end = context_of(runtime), state["tried"] + state["batch"]
+    context = context_of(runtime)
+    told = {name: state[name] for name in ("count", "accepted", "tried", "max_tries", "batch")}
+    answer = ask(context.approve, "batch", told, BatchApproval)
+    if answer.decision == "stop":
+        return Command(goto="__end__", update={"ended": "stopped"})
+    end = state["tried"] + min(state["batch"], answer.count or state["batch"])
     async with opened(state, context) as ledger:
         arm, first = await _arm(state, context, ledger), state["first_plan"]
         plans = await planned(arm, ledger, first=first, count=state["planned"] - first, seed=state["seed"])
         work = spread(range(state["tried"], end), plans)
         await made(arm, ledger, work, seed=state["seed"], tell=runtime.stream_writer)
         counts = await asyncio.to_thread(ledger.counts)
-    return {"tried": end, "accepted": counts.accepted}
+    return Command(goto="count", update={"tried": end, "accepted": counts.accepted})
 
 
 async def _arm(state: RunState, context: Context, ledger: Ledger) -> Arm:
@@ -167,7 +197,6 @@ _graph.add_node(count)
 _graph.add_edge(START, "begin")
 _graph.add_edge("begin", "plan")
 _graph.add_edge("plan", "batch")
-_graph.add_edge("batch", "count")
 orchestrator = _graph.compile(name="orchestrator")
 """For tools that bring their own checkpointer (LangGraph Studio); `synthesis.py` runs it on a run folder."""
 

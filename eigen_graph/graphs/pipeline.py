@@ -6,22 +6,22 @@
 from __future__ import annotations
 
 import asyncio
-import operator
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from functools import lru_cache
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from langgraph.graph import END, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.runtime import Runtime
-from typing_extensions import TypedDict
 
 from eigen_graph.checkers import Checker, attribute
 from eigen_graph.core import Task, Trajectory
+from eigen_graph.graphs.approval import DialogueApproval, ask
 from eigen_graph.graphs.checker import checker
 from eigen_graph.graphs.context import Context, context_of
 from eigen_graph.graphs.dialogue import dialogue
+from eigen_graph.graphs.instance import Instance, Order
 from eigen_graph.graphs.prefix import before_fault
 from eigen_graph.graphs.reviewer import reviewer
 from eigen_graph.graphs.scenario import scenario
@@ -31,47 +31,6 @@ from eigen_graph.models import InfrastructureError
 
 _GONE = "infrastructure"
 """Outcome of any node whose model server failed through all retries."""
-
-
-class Order(TypedDict, total=False):
-    """What to make."""
-
-    id: str
-    seed: int
-    plan: dict[str, Any]
-    """A plan of the planner; without one the writer is free."""
-
-
-class Instance(Order, total=False):
-    """One instance, from plan to fate."""
-
-    visits: Annotated[dict[str, int], operator.or_]
-    """How often each node has been entered."""
-    outcome: str
-    """How the last node came out."""
-    stage: Kind
-    """The kind of the last node."""
-    problem: str
-    task: dict[str, Any]
-    verification: dict[str, Any]
-    checker: dict[str, Any]
-    kill_rate: float
-    plays: int
-    """How often a dialogue was played, from its start or from a repair."""
-    trajectory: dict[str, Any]
-    agent_system: str
-    user_system: str
-    verdict: dict[str, Any]
-    attribution: dict[str, Any]
-    review: dict[str, Any]
-    attempts: Annotated[list[dict[str, Any]], operator.add]
-    """Earlier dialogues that were done over: stage, blame, reason, trajectory, verdict, review."""
-    fate: Literal["accepted", "rejected", "dropped"]
-    blame: str | None
-    reason: str
-    evidence: list[int]
-    began: float
-    seconds: float
 
 
 Node = Callable[[Instance, Runtime[Context], NodeSpec, int], Awaitable[dict[str, Any]]]
@@ -193,10 +152,12 @@ def pipeline_for(
 ) -> CompiledStateGraph[Instance, Context, Order, Instance]:
     """Compile a workflow; the same spec gives the same graph object.
 
+    Every visit of a node is told as a custom event: `{"node", "kind", "outcome", "reason"}`.
+
     Args:
         spec: The topology.
-        standalone: Whether a checkpointer may save its steps. The orchestrator's pipelines are not saved: the ledger
-            is their record.
+        standalone: Whether a checkpointer may save its steps, and a person be asked. The orchestrator's pipelines are
+            not saved: the ledger is their record.
     """
     return _compiled(spec.model_dump_json(), standalone)
 
@@ -207,7 +168,11 @@ def _compiled(spec_json: str, standalone: bool) -> CompiledStateGraph[Instance, 
     graph = StateGraph(Instance, context_schema=Context, input_schema=Order)
     for name, node in spec.nodes.items():
         kin = [other for other, one in spec.nodes.items() if one.kind == node.kind]
-        graph.add_node(name, _guarded(name, node, kin), metadata={"kind": node.kind, "workflow": spec.digest})
+        graph.add_node(
+            name,
+            _guarded(name, node, kin, standalone=standalone),
+            metadata={"kind": node.kind, "workflow": spec.digest},
+        )
         targets = spec.targets(name)
         ways: dict[Hashable, str] = {_GONE: REJECT, "spent": REJECT}
         ways.update(targets)
@@ -219,7 +184,7 @@ def _compiled(spec_json: str, standalone: bool) -> CompiledStateGraph[Instance, 
     return graph.compile(checkpointer=None if standalone else False, name=f"pipeline-{spec.digest}")
 
 
-def _guarded(name: str, node: NodeSpec, kin: Sequence[str]) -> Any:
+def _guarded(name: str, node: NodeSpec, kin: Sequence[str], *, standalone: bool) -> Any:
     """A node with its visits counted, its time bounded, and server failures tried again and then turned into a fate.
 
     Args:
@@ -227,6 +192,7 @@ def _guarded(name: str, node: NodeSpec, kin: Sequence[str]) -> Any:
         node: Its spec.
         kin: All nodes of its kind. They count as one when it comes to which try this is: a second reviewer must be
             asked anew, not answered with what the first one said.
+        standalone: Whether a person may be asked first.
     """
     act = KINDS[node.kind]
 
@@ -238,20 +204,35 @@ def _guarded(name: str, node: NodeSpec, kin: Sequence[str]) -> Any:
             "stage": node.kind,
             "began": state.get("began", time.time()),
         }
+        if standalone and node.kind in {"dialogue", "repair"} and _declined(state, context_of(runtime), name):
+            return update | {"outcome": _GONE, "blame": None, "reason": f"skipped before {name}", "evidence": []}
         problem = ""
         for _ in range(node.retries + 1):
             try:
                 async with asyncio.timeout(node.timeout_s):
-                    return update | await act(state, runtime, node, visit)
+                    return _told(update | await act(state, runtime, node, visit), name, runtime)
             except InfrastructureError as error:
                 problem = str(error)
             except TimeoutError:
                 problem = f"no end of {name} within {node.timeout_s:g} s"
-        return update | {"outcome": _GONE, "blame": "infrastructure", "reason": problem, "evidence": []}
+        gone = update | {"outcome": _GONE, "blame": "infrastructure", "reason": problem, "evidence": []}
+        return _told(gone, name, runtime)
 
     run.__name__ = name
     run.__wrapped__ = act  # type: ignore[attr-defined]  # where LangGraph looks for the child graph, to draw it
     return run
+
+
+def _declined(state: Instance, context: Context, name: str) -> bool:
+    task = state["task"]
+    told = {"node": name, "instance": state.get("id", ""), "task": (task.get("description") or {}).get("purpose")}
+    return ask(context.approve, "dialogue", told, DialogueApproval).decision == "skip"
+
+
+def _told(update: dict[str, Any], name: str, runtime: Runtime[Context]) -> dict[str, Any]:
+    told = {"kind": update["stage"], "outcome": update["outcome"], "reason": update.get("reason", "")}
+    runtime.stream_writer({"node": name, **told})
+    return update
 
 
 def _route(spec: WorkflowSpec, targets: Mapping[str, str]) -> Callable[[Instance], Awaitable[str]]:

@@ -19,6 +19,7 @@ from typing_extensions import TypedDict
 from eigen_graph.core import PERSONAS
 from eigen_graph.graphs.context import Context, context_of
 from eigen_graph.graphs.coverage import covering_rows
+from eigen_graph.graphs.described import described
 from eigen_graph.graphs.wording import tool_list
 from eigen_graph.models import ReplyError, RequestError, Scene
 
@@ -41,6 +42,7 @@ class PlanBatch(BaseModel):
     plans: list[PlanDraft] = Field(max_length=64)
 
 
+@described
 class PlannerRequest(TypedDict, total=False):
     """What to plan."""
 
@@ -49,7 +51,9 @@ class PlannerRequest(TypedDict, total=False):
     first: int
     """Number of the first pair, when others went before."""
     seed: int
+    """Draws difficulties and personas."""
     generation: int
+    """Number that the plans are recorded under."""
     arm: str
     """Whom the plans are named after; `g` and the generation when not given."""
     holes: list[list[str]]
@@ -58,6 +62,7 @@ class PlannerRequest(TypedDict, total=False):
     """What to plan for, when it is decided: row, clause, tool, difficulty, persona. Laid out anew when not given."""
 
 
+@described
 class PlannerState(PlannerRequest, total=False):
     """A planner's progress."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,6 +14,10 @@ from eigen_graph.core import EigenGraphError
 from eigen_graph.graphs.context import Context
 from eigen_graph.models import Budget
 from eigen_graph.runs import Ledger, RunFolder
+
+_FREE = frozenset({"base_url", "concurrency", "request_timeout"})
+"""Settings that do not decide what is made."""
+_SHORT = 120
 
 
 def begin_run(
@@ -59,6 +64,38 @@ def require_database(folder: RunFolder, context: Context) -> None:
             f"the run in {folder.path} was made on database {folder.info.database} of domain {folder.info.domain!r}, "
             f"which is now {digest}: use the version that made it, or start a new run"
         )
+
+
+def require_settings(folder: RunFolder, context: Context) -> None:
+    """Make sure that a run goes on with the settings it was begun with.
+
+    Raises:
+        EigenGraphError: One differs that decides what is made.
+    """
+    begun, bundled = dict(folder.info.settings.get("context") or {}), Context().kept()
+    for name, value in json.loads(json.dumps(context.kept())).items():
+        was = begun.pop(name, bundled.get(name))
+        if was != value and name not in _FREE:
+            raise EigenGraphError(
+                f"the run in {folder.path} was begun with {name} {_short(was)}, not {_short(value)}: go on with its "
+                "own settings (run.json, `context`), or start a new run"
+            )
+    if left := sorted(begun.keys() - _FREE):
+        raise EigenGraphError(
+            f"the run in {folder.path} was begun with {left[0]} {_short(begun[left[0]])}, which is not set: go on with "
+            "its own settings (run.json, `context`), or start a new run"
+        )
+
+
+def budget_of(folder: RunFolder) -> Budget | None:
+    """What a run may spend, as it was begun."""
+    text = folder.info.settings.get("budget")
+    return Budget.parse(text) if text else None
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _SHORT else text[:_SHORT] + "…"
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from typing_extensions import TypedDict
 
 from eigen_graph.core import PERSONAS
 from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.described import described
 from eigen_graph.graphs.evolving.blueprint import PROMPT_TOKENS, ROLE_OF_PROMPT, Blueprint
 from eigen_graph.graphs.evolving.course import line
 from eigen_graph.graphs.evolving.operations import AnyOperation, PatchError
@@ -58,6 +59,7 @@ class Reflection(BaseModel):
     patches: Annotated[list[Any], _AskedFor()] = Field(description="The most promising first.")
 
 
+@described
 class ReflectRequest(TypedDict, total=False):
     """What to reflect upon."""
 
@@ -75,10 +77,12 @@ class ReflectRequest(TypedDict, total=False):
     tries: int
     """Times that the model is asked at most; 3 when not given."""
     round: int
+    """Number of the round, from 1."""
     name: str
     """Of the scene that the calls belong to; `reflect-rN` when not given."""
 
 
+@described
 class ReflectState(ReflectRequest, total=False):
     """A reflection in progress."""
 
@@ -89,6 +93,7 @@ class ReflectState(ReflectRequest, total=False):
     problem: str
     """Why the last answer could not be read."""
     diagnosis: str
+    """What costs most, where, and why."""
     proposals: list[dict[str, Any]]
     """Valid patches: `patch`, `blueprint` (what comes of it) and its `digest`."""
     refused: list[dict[str, Any]]

@@ -16,6 +16,7 @@ from typing_extensions import TypedDict
 from eigen_graph.checkers.verdict import bounded
 from eigen_graph.core import Cue, Message, Task
 from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.described import described
 from eigen_graph.models import ReplyError, RequestError, Scene
 
 _MAX_RESULT_CHARS = 1500
@@ -32,26 +33,34 @@ class Review(BaseModel):
     reason: str = Field("", max_length=2000)
 
 
+@described
 class ReviewRequest(TypedDict, total=False):
     """What to review."""
 
     task: dict[str, Any]
+    """The task, as JSON."""
     trajectory: dict[str, Any]
+    """The dialogue, as JSON."""
     verdict: dict[str, Any]
     """The checker's verdict, as JSON."""
     attribution: dict[str, Any]
     """The checker's own view of whose fault it is: blame, evidence, reason."""
     plan: dict[str, Any]
+    """The plan it was made by, as JSON; its `evaluation` says what to watch."""
     attempt: int
+    """Counts reviews of the same task, so that each is sampled anew."""
     prompt: str
     """Name of another prompt than the reviewer's own."""
 
 
+@described
 class ReviewState(ReviewRequest, total=False):
     """A review."""
 
     review: dict[str, Any]
+    """The decision with blame, evidence and reason, as JSON."""
     outcome: Literal["accept", "repair", "reject"]
+    """The decision."""
 
 
 async def review(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any]:

@@ -27,41 +27,51 @@ from eigen_graph.checkers.verdict import bounded
 from eigen_graph.core import PERSONAS, Actor, Cue, Domain, Task, TaskDraft, ToolCall, case_tags, environment_of
 from eigen_graph.graphs import wording
 from eigen_graph.graphs.context import Context, context_of
+from eigen_graph.graphs.described import described
 from eigen_graph.graphs.examination import faults, fitted
 from eigen_graph.graphs.planner import describe
-from eigen_graph.models import ReplyError, RequestError, Scene, calls_of
 from eigen_graph.graphs.waiting import aside
+from eigen_graph.models import ReplyError, RequestError, Scene, calls_of
 
 _SAMPLED_RECORDS = 6
 _MAX_FAULTS = 5
 _MAX_FAULT_CHARS = 400
 
 
+@described
 class ScenarioRequest(TypedDict, total=False):
     """What to write."""
 
     id: str
     """Id of the task."""
     seed: int
+    """Draws the playbook's case."""
     plan: dict[str, Any]
     """A plan (`PlannerState.plans`); without one the writer is free."""
     attempt: int
+    """Counts tries at the same task, so that each is sampled anew."""
     prompt: str
     """Name of another prompt than the writer's own."""
     problem: str
     """Why an earlier task of this plan was refused."""
 
 
+@described
 class ScenarioState(ScenarioRequest, total=False):
     """A writer's progress."""
 
     messages: Annotated[list[AnyMessage], add_messages]
+    """The writer's conversation with its read tools."""
     submissions: int
+    """Tasks submitted so far."""
     look_ups: int
+    """Read calls so far."""
     task: dict[str, Any]
     """The finished task, as JSON."""
     outcome: Literal["written", "failed"]
+    """Whether there is a task."""
     reason: str
+    """Why there is none."""
 
 
 def cue_of(state: ScenarioRequest, domain: Domain) -> Cue:

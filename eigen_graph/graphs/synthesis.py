@@ -26,7 +26,23 @@ from eigen_graph.models import Budget, InfrastructureError, OutageError
 from eigen_graph.runs import Ledger, LedgerError, RunFolder
 from eigen_graph.runs.lineage import NoteRow
 
-_STEPS = 100_000
+STEPS = 100_000
+"""Steps of an outer graph at most: as good as any number."""
+
+
+def thread_of(created: str, session: str = "") -> str:
+    """The thread of a run in its checkpoints: a UUID, which is what LangGraph's server wants.
+
+    Args:
+        created: When the run was begun, by its `run.json`.
+        session: A later evolution of it (`session_name`); empty: the run itself.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, created + session))
+
+
+def session_name(number: int) -> str:
+    """The name of a later evolution of a run, counted from 1."""
+    return f"/evolution-{number}"
 
 
 @dataclass
@@ -77,22 +93,27 @@ class Run:
                 request says. An evolution that was interrupted goes on with the settings it was begun with.
 
         Raises:
-            EigenGraphError: The run's own evolution is not over.
+            EigenGraphError: The run's own evolution is not over, or somebody is to be asked (`Context.approve`).
             RunPausedError: It was asked to stop.
             OutageError: The model server is gone.
             BudgetExceededError: The budget is spent.
             LedgerError: The ledger or the checkpoints cannot be written.
         """
         request, session = (self.request, "") if evolve is None else await self._session(evolve)
-        thread = uuid.uuid5(uuid.NAMESPACE_URL, self.folder.info.created + session)
-        config: RunnableConfig = {"configurable": {"thread_id": str(thread)}, "recursion_limit": _STEPS}
+        if self.context.approve:
+            raise EigenGraphError(
+                "nobody is asked while a run folder is worked on: leave `approve` empty, or run the graph itself with "
+                "a checkpointer of yours"
+            )
+        thread = thread_of(self.folder.info.created, session)
+        config: RunnableConfig = {"configurable": {"thread_id": thread}, "recursion_limit": STEPS}
         try:
             async with AsyncSqliteSaver.from_conn_string(str(self.folder.checkpoints_path)) as saver:
                 graph = evolving(saver) if "evolve" in request else producing(saver)
                 state = (await graph.aget_state(config)).values
                 await self._forget_dropped(state.get("tried", 0), f"r{state.get('round', 0)}")
                 async for part in graph.astream(
-                    None if state else request,
+                    None if state and state.get("ended") != "stopped" else request,
                     config,
                     context=self.context,
                     stream_mode="custom",
@@ -125,7 +146,7 @@ class Run:
             sessions.append(NoteRow(seq=len(notes), at=now, kind="session", data=data))
             await self.ledger.put(sessions[-1])
         request: RunRequest = {**self.request, "evolve": sessions[-1].data["evolve"]}
-        return request, f"/evolution-{len(sessions)}"
+        return request, session_name(len(sessions))
 
     async def _forget_dropped(self, first: int, trial: str) -> None:
         """Let what the batch or trial in work dropped be made again: the server may be back."""

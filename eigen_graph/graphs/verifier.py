@@ -38,22 +38,28 @@ class Verification(BaseModel):
     reason: str = Field("", max_length=2000, description="What is wrong and what would be right; empty when sound.")
 
 
+@described
 class VerificationRequest(TypedDict, total=False):
     """What to check."""
 
     task: dict[str, Any]
     """A task, as JSON."""
     plan: dict[str, Any]
+    """The plan it was written for, as JSON."""
     attempt: int
+    """Counts checks of the same task, so that each is sampled anew."""
     prompt: str
     """Name of another prompt than the verifier's own."""
 
 
+@described
 class VerificationState(VerificationRequest, total=False):
     """A check of a task."""
 
     verification: dict[str, Any]
+    """The decision with its reason, as JSON."""
     outcome: Literal["sound", "flawed"]
+    """The decision."""
 
 
 async def verify(state: VerificationState, runtime: Runtime[Context]) -> dict[str, Any]:

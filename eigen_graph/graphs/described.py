@@ -1,0 +1,44 @@
+"""Fields of a graph's state that say what they are, also where only their JSON schema is seen: in a form."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import Field
+
+S = TypeVar("S")
+
+
+def described(state: type[S]) -> type[S]:
+    """Make the docstring under each field of a TypedDict the field's description in its JSON schema.
+
+    Pydantic does so for a class's own fields (`use_attribute_docstrings`), not for those that it inherits; and a
+    description must stand before a reducer, which LangGraph looks for in the last place.
+
+    Args:
+        state: A TypedDict, defined after all that its fields name.
+    """
+    hints = get_type_hints(state, include_extras=True)
+    for name, text in _docstrings(state):
+        kind, *rest = get_args(hints[name]) if get_origin(hints[name]) is Annotated else (hints[name],)
+        hints[name] = Annotated[(kind, Field(description=text), *rest)]
+    state.__annotations__ = hints
+    return state
+
+
+def _docstrings(state: type[Any]) -> Iterator[tuple[str, str]]:
+    try:
+        source = textwrap.dedent(inspect.getsource(state))
+    except OSError:  # installed without its source: forms are less telling, nothing else
+        return
+    body = ast.parse(source).body[0]
+    statements = body.body if isinstance(body, ast.ClassDef) else []
+    for field, after in pairwise(statements):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(after, ast.Expr):
+            text = ast.literal_eval(after.value)
+            yield field.target.id, " ".join(inspect.cleandoc(text).split())
