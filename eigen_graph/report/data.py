@@ -221,6 +221,8 @@ class StageSection(_Data):
     series: tuple[Series, ...]
     before: Estimate | None = None
     after: Estimate | None = None
+    difference: Estimate | None = None
+    """After minus before, task by task."""
     floors: tuple[Figure, ...] = ()
     fidelity: dict[str, Any] | None = None
     """The user model's fidelity report, where there is one."""

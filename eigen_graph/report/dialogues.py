@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from eigen_graph.checkers import Verdict, attribute
 from eigen_graph.core import Domain, Task, Trajectory
 from eigen_graph.report.data import Dialogue, Part, Said
 from eigen_graph.report.replays import Replay, replay
@@ -41,6 +42,10 @@ class Material:
     reason: str = ""
     evidence: Collection[int] = ()
     """Positions of the messages that show whose fault it is."""
+    attributed: bool = True
+    """Whether `evidence` is known; else it is looked for, as the checkers do."""
+    opinions: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What a judge model thought of each statement that it was asked about."""
     attempts: tuple[str, ...] = ()
     title: str = ""
     """Where the task does not say what the user wants."""
@@ -73,6 +78,8 @@ def dialogue_of(found: Material, setting: Setting) -> Dialogue:
     task = _read(Task, found.task, "task", notes) if found.task else None
     trajectory = _read(Trajectory, found.trajectory, "dialogue", notes) if found.trajectory else None
     replayed = _replayed(task, trajectory, setting, notes)
+    if not found.attributed and task and trajectory and setting.domain:
+        found = _attributed(found, task, trajectory, setting.domain)
     verdict = found.verdict if isinstance(found.verdict, Mapping) else {}
     return Dialogue(
         id=found.id,
@@ -85,7 +92,7 @@ def dialogue_of(found: Material, setting: Setting) -> Dialogue:
         said=tuple(_said(trajectory, replayed, _pointed_at(found), setting.domain)) if trajectory else (),
         termination=trajectory.termination if trajectory else "",
         reward=_number(verdict.get("reward")),
-        parts=tuple(_parts(verdict)),
+        parts=(*_parts(verdict), *_opinions(found.opinions)),
         review=dict(found.review) if isinstance(found.review, Mapping) else {},
         proof=dict(found.proof) if isinstance(found.proof, Mapping) else {},
         attempts=found.attempts,
@@ -113,6 +120,15 @@ def _replayed(task: Task | None, trajectory: Trajectory | None, setting: Setting
         places = ", ".join(map(str, found.untrue))
         notes.append(f"What was recorded in message {places} is not what its call gives when it is run again.")
     return found
+
+
+def _attributed(found: Material, task: Task, trajectory: Trajectory, domain: Domain) -> Material:
+    """With the messages that show whose fault a failure is."""
+    try:
+        cause = attribute(Verdict.from_json(found.verdict), trajectory, task, domain)
+    except Exception:  # noqa: BLE001  # then nothing is pointed at
+        return found
+    return replace(found, evidence=cause.evidence) if cause.blame == found.blame else found
 
 
 def _read(kind: type[Any], data: Any, what: str, notes: list[str]) -> Any:
@@ -182,6 +198,14 @@ def _parts(verdict: Mapping[str, Any]) -> Iterator[Part]:
                 passed=passed if isinstance(passed, bool) else None,
                 reason=str(part.get("reason") or ""),
             )
+
+
+def _opinions(opinions: Mapping[str, Any]) -> Iterator[Part]:
+    for statement, opinion in opinions.items():
+        if isinstance(opinion, Mapping):
+            met = opinion.get("met")
+            passed = met if isinstance(met, bool) else None
+            yield Part(name=f"statement: {line(statement)}", passed=passed, reason=str(opinion.get("reason") or ""))
 
 
 def _number(value: Any) -> float | None:

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from eigen_graph.core import EigenGraphError
 from eigen_graph.report.coverage import cells, clauses, covered
 from eigen_graph.report.data import Dialogue, Figure, RunSection, Spending
 from eigen_graph.report.dialogues import Material, Setting, dialogue_of, unreadable
+from eigen_graph.report.episodes import DAMAGED
 from eigen_graph.report.funnel import Funnel
 from eigen_graph.report.generations import Lineage, candidates_of, generations_of, workflow_of
 from eigen_graph.report.listing import RUN, UNREADABLE, Rows
 from eigen_graph.report.proofs import Proofs
-from eigen_graph.report.settings import setting_for
+from eigen_graph.report.settings import Settings
 from eigen_graph.report.tell import Tell, every
 from eigen_graph.report.words import counted, money
 from eigen_graph.runs import InstanceRow, LedgerReader, PlanRow, RunFolder
 
-DAMAGED = (EigenGraphError, sqlite3.Error, RecursionError)
-"""What reading a row of a damaged ledger raises."""
 _FEW = 30
 """Accepted dialogues below which shares say little."""
 
@@ -31,21 +28,22 @@ class RunSource:
 
     Args:
         folder: The run's.
+        settings: Loads its domain.
         tell: Gets lines for people.
     """
 
-    def __init__(self, folder: RunFolder, tell: Tell) -> None:
+    def __init__(self, folder: RunFolder, settings: Settings, tell: Tell) -> None:
         self.folder = folder
         self.notes: list[str] = []
         self.figures: list[Figure] = []
-        self._tell = tell
+        self._settings, self._tell = settings, tell
         self._names: list[str] = []
 
     @cached_property
     def setting(self) -> Setting:
         """Where its dialogues are run again."""
         info = self.folder.info
-        return setting_for(info.domain, info.database)
+        return self._settings(info.domain, info.database)
 
     @property
     def subtitle(self) -> str:

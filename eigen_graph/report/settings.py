@@ -1,4 +1,4 @@
-"""The domain that dialogues are run again in, where it is there and still the one that they were made on."""
+"""The domains that dialogues are run again in, where they are there and still those that they were made on."""
 
 from __future__ import annotations
 
@@ -10,13 +10,25 @@ from eigen_graph.report.words import line
 _MAX_REASON = 200
 
 
-def setting_for(domain: str, database: str) -> Setting:
-    """Load a domain to run dialogues again in; one that cannot be loaded, or holds other data now, is left out.
+class Settings:
+    """Domains by name and digest of their databases; each is loaded once."""
 
-    Args:
-        domain: Its name.
-        database: Digest of the databases that the dialogues were made on; empty: unknown.
-    """
+    def __init__(self) -> None:
+        self._found: dict[tuple[str, str], Setting] = {}
+
+    def __call__(self, domain: str, database: str) -> Setting:
+        """A domain to run dialogues again in; without one where it cannot be loaded, or holds other data now.
+
+        Args:
+            domain: Its name.
+            database: Digest of the databases that the dialogues were made on; empty: unknown.
+        """
+        if (domain, database) not in self._found:
+            self._found[domain, database] = _load(domain, database)
+        return self._found[domain, database]
+
+
+def _load(domain: str, database: str) -> Setting:
     try:
         found = load_domain(domain)
         digest = database_digest(found)
