@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from inspect import cleandoc
 from typing import Annotated
 
 import typer
@@ -25,7 +24,7 @@ from eigen_graph.cli import (
     synthesize,
     train,
 )
-from eigen_graph.cli.console import complain
+from eigen_graph.cli.console import complain, help_of
 from eigen_graph.core import EigenGraphError
 
 DONE, WRONG, UNUSABLE, PAUSED = 0, 1, 2, 3
@@ -57,9 +56,8 @@ for command in (
     pipeline.pipeline,
     report.report,
 ):
-    paragraphs = cleandoc(command.__doc__ or "").split("\n\n")
     name = command.__name__.rstrip("_")  # `eval` is Python's own
-    app.command(name, help="\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs))(command)
+    app.command(name, help=help_of(command))(command)
 app.add_typer(evolve.app, name="evolve")
 app.add_typer(train.app, name="train")
 app.add_typer(domains.app, name="domains")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from inspect import cleandoc
 from typing import Any
 
 from rich.console import Console
@@ -20,6 +22,11 @@ def print_json(value: Any) -> None:
 def complain(text: str) -> None:
     """One line on stderr, whatever the text."""
     errors.print(f"[bold red]error:[/] {escape(' '.join(text.split()))}", soft_wrap=True, highlight=False)
+
+
+def help_of(command: Callable[..., None]) -> str:
+    """A command's docstring with its paragraphs unwrapped: the terminal wraps them as wide as it is."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in cleandoc(command.__doc__ or "").split("\n\n"))
 
 
 def money(usd: float | None) -> str:

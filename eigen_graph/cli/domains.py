@@ -1,17 +1,18 @@
-"""`domains list|show|check|new`."""
+"""`domains list|show|check|new|draft`."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from eigen_graph.cli import domains_new
-from eigen_graph.cli.console import out, print_json
+from eigen_graph.cli import domains_draft, domains_new
+from eigen_graph.cli.console import help_of, out, print_json
 from eigen_graph.domains import domain_names, load_domain
-from eigen_graph.domains.check import check_domain
+from eigen_graph.domains.check import SEVERITIES, Severity, check_domain
 from eigen_graph.graphs.wording import tool_list
 
 app = typer.Typer(help="List, show and check domains, and begin one of your own.", no_args_is_help=True)
@@ -19,10 +20,8 @@ app = typer.Typer(help="List, show and check domains, and begin one of your own.
 Name = Annotated[
     str, typer.Argument(metavar="DOMAIN", help="hotel, broadband, package.module:attribute, or file.py:attribute.")
 ]
+_COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "hint": "cyan"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-
-
-app.command("new")(domains_new.new)
 
 
 @app.command("list")
@@ -68,31 +67,39 @@ def show(name: Name, as_json: AsJson = False) -> None:
     out.print(escape(domain.policy.text), highlight=False)
 
 
-@app.command("check")
 def check(name: Name, as_json: AsJson = False) -> None:
     """Check that a domain's tools, policy, records and playbook agree, and say what to mend.
 
-    An error makes tasks that cannot be trusted, a warning fewer or duller ones. Exit status 1 when there is an error.
+    An error makes tasks that cannot be trusted, a warning fewer or duller ones; a hint says what to do next. Exit
+    status 1 when there is an error.
     """
     findings = check_domain(load_domain(name))
-    wrong = [finding for finding in findings if finding.severity == "error"]
+    counts = Counter(finding.severity for finding in findings)
     if as_json:
         print_json([vars(finding) for finding in findings])
     else:
         table = Table.grid(padding=(0, 2, 0, 0))
         for finding in findings:
-            color = "red" if finding.severity == "error" else "yellow"
-            table.add_row(f"[{color}]{finding.severity}[/]", escape(f"{finding.where}: {finding.what}"))
-            table.add_row("", f"[dim]mend:[/] {escape(finding.mend)}")
+            table.add_row(
+                f"[{_COLORS[finding.severity]}]{finding.severity}[/]", escape(f"{finding.where}: {finding.what}")
+            )
+            label = "next" if finding.severity == "hint" else "mend"
+            table.add_row("", f"[dim]{label}:[/] {escape(finding.mend)}")
         if findings:
             out.print(table, highlight=False)
-        out.print(f"{name}: {_summary(len(wrong), len(findings) - len(wrong))}", highlight=False, soft_wrap=True)
-    if wrong:
+        out.print(f"{name}: {_summary(counts, name)}", highlight=False, soft_wrap=True)
+    if counts["error"]:
         raise typer.Exit(1)
 
 
-def _summary(wrong: int, doubtful: int) -> str:
-    if not wrong and not doubtful:
-        return "all agrees; try `eigen-graph synthesize` on it"
-    counts = f"{wrong} {'error' if wrong == 1 else 'errors'}, {doubtful} {'warning' if doubtful == 1 else 'warnings'}"
-    return f"{counts}; mend the errors first, some hide others" if wrong else counts
+def _summary(counts: Counter[Severity], name: str) -> str:
+    told = ", ".join(f"{counts[kind]} {kind}{'s' * (counts[kind] != 1)}" for kind in SEVERITIES if counts[kind])
+    if counts["error"]:
+        return f"{told}; mend the errors first, some hide others"
+    if counts["warning"]:
+        return f"no errors, {told}"
+    return f"all agrees{f', {told}' if told else ''}; try `eigen-graph synthesize {name}`"
+
+
+for command in (check, domains_new.new, domains_draft.draft):
+    app.command(command.__name__, help=help_of(command))(command)

@@ -38,7 +38,13 @@ class Playbook:
         ending: Ending = "done",
         difficulties: Sequence[Difficulty] = DIFFICULTIES,
     ) -> Callable[[Callable[[Stage], None]], Callable[[Stage], None]]:
-        """Register the function that follows as an intent."""
+        """Register the function that follows as an intent.
+
+        Raises:
+            EigenGraphError: `clauses` or `tools` is a bare string, or there is an intent of that name.
+        """
+        if isinstance(clauses, str) or isinstance(tools, str):
+            raise EigenGraphError(f'intent {name!r}: clauses and tools are lists, also of one: clauses=["1"]')
 
         def register(play: Callable[[Stage], None]) -> Callable[[Stage], None]:
             if name in self.intents:

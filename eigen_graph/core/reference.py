@@ -34,15 +34,14 @@ class Ref:
 
 def references(agent: Database, user: Database | None = None) -> list[str]:
     """An invariant for any domain: records stand under their own keys, and what they refer to is there."""
-    sides = [side for side in (agent, user) if side is not None]
-    return [
-        complaint
-        for side in sides
-        for name, table in side.items()
-        if (own := key_field(table.record_type)) or _marked(table.record_type)
-        for key, record in table.items()
-        for complaint in _complaints(side, name, key, record, own)
-    ]
+    complaints: list[str] = []
+    for side in (agent, user):
+        for name, table in (side or {}).items():
+            record_type: type[BaseModel] = table.record_type
+            own = key_field(record_type)
+            if side is not None and (own or _marked(record_type)):
+                complaints += (text for key, row in table.items() for text in _complaints(side, name, key, row, own))
+    return complaints
 
 
 @cache

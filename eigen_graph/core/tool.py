@@ -48,10 +48,24 @@ def domain_tool(
         writes: Whether it may change the database.
         confirm: Whether it needs the user's yes first.
         after: Tools of which one must have succeeded before.
+
+    Raises:
+        EigenGraphError: The function has no docstring, or it describes an argument that is not there.
     """
 
     def decorate(function: Callable[..., Any]) -> StructuredTool:
-        tool = StructuredTool.from_function(function, parse_docstring=True, error_on_invalid_docstring=False)
+        if not (function.__doc__ or "").strip():
+            raise EigenGraphError(
+                f"tool {function.__name__!r} has no docstring: say in a sentence what it does, and describe each "
+                f"argument under `Args:`; it is all that a model reads"
+            )
+        try:
+            tool = StructuredTool.from_function(function, parse_docstring=True, error_on_invalid_docstring=False)
+        except ValueError as error:
+            raise EigenGraphError(
+                f"tool {function.__name__!r}: {error} Annotate every argument with its type, and describe under "
+                f"`Args:` those that it takes and no others"
+            ) from error
         tool.metadata = {"eigen": ToolTraits(writes=writes, confirm=confirm, after=after)}
         return tool
 

@@ -26,12 +26,12 @@ from eigen_graph.core import (
     ToolError,
     domain_tool,
 )
-from eigen_graph.domains.check import Finding, check_domain
+from eigen_graph.domains.check import SEVERITIES, Finding, check_domain
 
 
 def breadth(finding: Finding) -> bool:
-    """What a library of three intents is rightly warned of."""
-    return finding.where == "playbook" and finding.what.startswith(("has ", "no intent ends in"))
+    """What a library of three intents is rightly told."""
+    return finding.severity == "hint" and finding.what.startswith(("has ", "no intent ends in"))
 
 
 def test_a_sound_domain_is_left_alone() -> None:
@@ -41,14 +41,16 @@ def test_a_sound_domain_is_left_alone() -> None:
     assert domain.agent.database.to_json() == before
 
 
-def test_a_small_playbook_is_warned_of() -> None:
+def test_a_small_playbook_gets_hints() -> None:
     found = [finding.what for finding in check_domain(library()) if breadth(finding)]
-    assert found == ["has 3 intents", "no intent ends in 'transfer'", "no intent ends in 'nothing'"]
+    assert found == ["has 3 intents", "no intent ends in 'transfer' or 'nothing'"]
 
 
 def test_findings_read_as_one_line_and_errors_come_first() -> None:
     findings = check_domain(library(policy=Policy("1. Use `nothing`."), now="soon"))
-    assert [finding.severity for finding in findings] == sorted(finding.severity for finding in findings)
+    assert [finding.severity for finding in findings] == sorted(
+        (finding.severity for finding in findings), key=SEVERITIES.index
+    )
     assert str(findings[0]).startswith("error: ")
     assert all("\n" not in str(finding) for finding in findings)
 

@@ -14,7 +14,7 @@ from eigen_graph.domains.check.policy import check_policy
 from eigen_graph.domains.check.records import check_records, private_copy
 from eigen_graph.domains.check.tools import check_tools
 
-__all__ = ["Finding", "check_domain"]
+__all__ = ["SEVERITIES", "Finding", "Severity", "check_domain"]
 
 _MANY = 6
 """From so many on, warnings that say the same are told as one."""
@@ -32,7 +32,7 @@ def check_domain(domain: Domain) -> list[Finding]:
         What was found, errors first; empty when all is well.
     """
     findings = dict.fromkeys(_all(domain))  # each once, in order
-    return sorted(_folded(findings), key=lambda finding: finding.severity)
+    return sorted(_folded(findings), key=lambda finding: SEVERITIES.index(finding.severity))
 
 
 def _folded(findings: Iterable[Finding]) -> Iterator[Finding]:

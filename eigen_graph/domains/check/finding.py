@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
+
+Severity = Literal["error", "warning", "hint"]
+SEVERITIES: tuple[Severity, ...] = get_args(Severity)
+"""The gravest first."""
 
 
 @dataclass(frozen=True)
 class Finding:
     """What the check found."""
 
-    severity: Literal["error", "warning"]
-    """An error makes tasks that cannot be trusted; a warning, fewer or duller ones."""
+    severity: Severity
+    """An error makes tasks that cannot be trusted; a warning, fewer or duller ones; a hint says what to do next."""
     where: str
     """The part of the domain."""
     what: str
@@ -31,3 +35,8 @@ def error(where: str, what: str, mend: str) -> Finding:
 def warning(where: str, what: str, mend: str) -> Finding:
     """Something that should be looked at."""
     return Finding("warning", where, what, mend)
+
+
+def hint(where: str, what: str, mend: str) -> Finding:
+    """Something that is right as it is, and could be more."""
+    return Finding("hint", where, what, mend)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Final
 
 from eigen_graph.core import DIFFICULTIES, Case, Cue, Domain, EigenGraphError, Intent, NoCaseError, Playbook, Repertoire
 from eigen_graph.domains.check.case import check_case
-from eigen_graph.domains.check.finding import Finding, error, warning
+from eigen_graph.domains.check.finding import Finding, error, hint, warning
 
 _SEEDS: Final = range(20)
 _INTENTS: Final = 10
@@ -40,7 +41,9 @@ def _check_names(domain: Domain, intent: Intent) -> Iterator[Finding]:
         yield warning(where, "exercises no clause", "name the clauses it is about")
     for clause in intent.clauses:
         if clause not in domain.policy.clauses:
-            yield error(where, f"is about clause {clause!r}, which the policy lacks", "name clauses by their numbers")
+            numbers = ", ".join(domain.policy.clauses) or "none"
+            mend = f"name clauses by their numbers (there are {numbers}); a clause's line starts with it: `1. ...`"
+            yield error(where, f"is about clause {clause!r}, which the policy lacks", mend)
     tools = {tool.name for actor in ("assistant", "user") for tool in domain.tools_of(actor)}
     for tool in intent.tools:
         if tool not in tools:
@@ -57,7 +60,9 @@ def _check_cases(domain: Domain, intent: Intent, seen: _Seen) -> Iterator[Findin
             continue
         except Exception as problem:  # noqa: BLE001  # foreign code: whatever it raises is the finding
             text = str(problem) if isinstance(problem, EigenGraphError) else f"{type(problem).__name__}: {problem}"
-            yield error(where, text, f"mend the intent (seed {cue.seed}, {cue.difficulty})")
+            place = _line(problem, intent) or f"seed {cue.seed}, {cue.difficulty}"
+            yield error(where, text.removeprefix(f"intent {intent.name!r}: "), f"mend the intent ({place})")
+            seen.tools |= set(intent.tools)  # nobody knows yet
             return
     if not found:
         yield error(where, f"finds no case under seeds 0 to {len(_SEEDS) - 1}", "let it pick what the database holds")
@@ -77,6 +82,13 @@ def _check_cases(domain: Domain, intent: Intent, seen: _Seen) -> Iterator[Findin
         yield warning(where, "forbids nothing", "say with stage.forbid what a careless agent would do here")
 
 
+def _line(problem: Exception, intent: Intent) -> str:
+    """The line of the intent's own file that it came from, as far in as it goes; empty when there is none."""
+    code = getattr(intent.play, "__code__", None)
+    frames = [f for f in traceback.extract_tb(problem.__traceback__) if code and f.filename == code.co_filename]
+    return f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else ""
+
+
 def _cues(domain: Domain, intent: Intent) -> Iterator[Cue]:
     difficulties = intent.difficulties or DIFFICULTIES
     for seed in _SEEDS:
@@ -85,15 +97,14 @@ def _cues(domain: Domain, intent: Intent) -> Iterator[Cue]:
 
 def _check_breadth(domain: Domain, playbook: Repertoire, seen: _Seen) -> Iterator[Finding]:
     if len(playbook.intents) < _INTENTS:
-        yield warning("playbook", f"has {len(playbook.intents)} intents", f"write at least {_INTENTS}")
+        yield hint("playbook", f"has {len(playbook.intents)} intents", f"more make dialogues differ: {_INTENTS} or so")
     endings = {intent.ending for intent in playbook.intents.values()}
-    for ending in _ENDINGS:
-        if ending not in endings:
-            yield warning(
-                "playbook",
-                f"no intent ends in {ending!r}",
-                "write one, so that doing nothing is neither always right nor always wrong",
-            )
+    if missing := [repr(ending) for ending in _ENDINGS if ending not in endings]:
+        yield hint(
+            "playbook",
+            f"no intent ends in {' or '.join(missing)}",
+            "write one, so that doing nothing is neither always right nor always wrong",
+        )
     yield from _check_reach(domain, playbook, seen)
     for name, openings in seen.openings.items():
         if len(openings) < _OPENINGS:
