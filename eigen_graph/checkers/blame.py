@@ -109,6 +109,7 @@ class _Case:
         self._expected = expected
         self.messages = trajectory.messages
         self.termination = trajectory.termination
+        self.problem = trajectory.problem
         self.calls = [call for call in trajectory.calls() if call.result is not None]
         """Calls that were run, in order."""
         done = [call for call in self.calls if not _failed(call)]
@@ -165,7 +166,8 @@ class _Case:
 def _by_ending(case: _Case) -> Attribution | None:
     last = (len(case.messages) - 1,) if case.messages else ()
     if (blame := _ENDINGS.get(case.termination)) is not None:
-        return Attribution(blame, last, f"the dialogue ended by {case.termination}")
+        why = f": {case.problem}" if case.problem else ""
+        return Attribution(blame, last, f"the dialogue ended by {case.termination}{why}")
     if case.termination == "context_window_exceeded":
         side = case.turn
         return Attribution(side, last, f"the dialogue grew longer than the context of the {side}'s model")

@@ -97,7 +97,8 @@ class Checker(BaseModel):
         evidence = Evidence(bench, trajectory, opinions or {})
         if trajectory.termination not in REWARDED:
             found: tuple[Part, ...] = ()
-            reason = f"the dialogue ended by {trajectory.termination}, not by a stop"
+            why = f": {trajectory.problem}" if trajectory.problem else ""
+            reason = f"the dialogue ended by {trajectory.termination}, not by a stop{why}"
         else:
             found = self._parts(evidence)
             reason = "; ".join(

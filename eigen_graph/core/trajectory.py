@@ -119,6 +119,8 @@ class Trajectory(BaseModel):
 
     messages: tuple[Message, ...] = ()
     termination: Termination = "user_stop"
+    problem: str = ""
+    """What broke it off, in words, where more is known than `termination` says."""
     usage: dict[str, int] = Field(default_factory=dict)
     """Tokens by role and kind, e.g. `{"agent_in": 812, "agent_out": 97}`."""
     seconds: float = 0.0
@@ -142,6 +144,7 @@ class Trajectory(BaseModel):
         return {
             "messages": [message.to_json() for message in self.messages],
             "termination": self.termination,
+            **({"problem": self.problem} if self.problem else {}),
             "usage": dict(self.usage),
             "seconds": self.seconds,
         }
@@ -170,6 +173,7 @@ class Trajectory(BaseModel):
             return cls(
                 messages=tuple(messages),
                 termination=data.get("termination", data.get("termination_reason", "user_stop")),
+                problem=data.get("problem") or "",
                 usage=data.get("usage") or {},
                 seconds=data.get("seconds") or 0.0,
             )

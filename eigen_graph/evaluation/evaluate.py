@@ -14,13 +14,13 @@ from eigen_graph.evaluation.engine import Evaluation, Tell
 from eigen_graph.evaluation.folder import context_for, free_folder
 from eigen_graph.evaluation.results import Results
 from eigen_graph.evaluation.settings import SEED, Basis, EvaluationSettings, Wording
-from eigen_graph.models import Budget
+from eigen_graph.models import Budget, ModelLike
 
 
 async def evaluate(
     domain: str | Domain,
     *,
-    agent: str | BaseChatModel = "scripted",
+    agent: ModelLike = "scripted",
     user: str | BaseChatModel = "scripted",
     judge: str | BaseChatModel | None = None,
     split: str | None = None,
@@ -44,7 +44,9 @@ async def evaluate(
 
     Args:
         domain: A domain or its name.
-        agent: Who is evaluated: a LangChain chat model that can bind tools, `openai:NAME`, `hf:FOLDER` or `scripted`.
+        agent: Who is evaluated: a LangChain chat model that can bind tools, `openai:NAME`, `hf:FOLDER`, `scripted`; or
+            an agent of your own (`eigen_graph.agents`): a graph, a Runnable over messages, a function that makes one,
+            or its reference, `package.module:graph`.
         user: Who plays the user, likewise.
         judge: Who decides the statements that some tasks make about a dialogue; None: those are not judged.
         split: A split of the domain's own tasks; None: its default one.

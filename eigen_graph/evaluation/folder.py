@@ -16,7 +16,7 @@ from eigen_graph.evaluation.results import EvaluationInfo
 from eigen_graph.evaluation.settings import EvaluationSettings
 from eigen_graph.graphs import Context
 from eigen_graph.graphs.recording import require_database
-from eigen_graph.models import Budget, ModelSpec, ScriptedChat
+from eigen_graph.models import Budget, ModelLike, ModelSpec, OwnAgent, ScriptedChat
 from eigen_graph.runs import RunFolder
 
 KEY = "evaluation"
@@ -29,7 +29,7 @@ _TAU2_STEPS = 200
 def context_for(
     domain: str | Domain,
     *,
-    agent: str | BaseChatModel = "scripted",
+    agent: ModelLike = "scripted",
     user: str | BaseChatModel = "scripted",
     judge: str | BaseChatModel | None = None,
     max_steps: int | None = None,
@@ -39,7 +39,7 @@ def context_for(
 
     Args:
         domain: The domain, or its name.
-        agent: Who is evaluated.
+        agent: Who is evaluated: a model, or an agent of one's own.
         user: Who plays the user.
         judge: Who decides statements about a dialogue; None: nobody.
         max_steps: Of one dialogue; 200 in a benchmark (tau2), else as in a synthesis.
@@ -160,15 +160,17 @@ def go_on(path: Path | str, context: Context, settings: EvaluationSettings, info
     return folder
 
 
-def name_of(model: str | BaseChatModel) -> str:
+def name_of(model: ModelLike) -> str:
     """A model's name in results."""
     if isinstance(model, str):
-        return str(ModelSpec.parse(model))
+        return ModelSpec.parse(model).title
+    if not isinstance(model, BaseChatModel):
+        return OwnAgent.of(model).title
     params = model._get_ls_params()  # noqa: SLF001  # LangChain's own place for a model's name
     return str(params.get("ls_model_name") or type(model).__name__)
 
 
-def plays_cases(model: str | BaseChatModel) -> bool:
+def plays_cases(model: ModelLike) -> bool:
     """Whether a model is `scripted`, here or behind a server, and so needs a playbook case."""
     if isinstance(model, str):
         spec = ModelSpec.parse(model)

@@ -54,6 +54,8 @@ class Turn:
         """The side has spoken, or the dialogue has ended."""
         self.termination: Termination | None = None
         """Why the dialogue has ended; None: it has not."""
+        self.problem = ""
+        """What was unusable about what the side gave, where that ended it."""
         self._world = world
         self._limits = limits
         self._progress = progress
@@ -74,8 +76,8 @@ class Turn:
                 reply = await ask()
             except ContextLengthError:
                 self.end("context_window_exceeded")
-            except (ReplyError, RequestError):
-                self.fail()
+            except (ReplyError, RequestError) as error:
+                self.fail(error.reason if isinstance(error, ReplyError) else str(error))
             else:
                 _count(usage, "user" if self.actor == "user" else "agent", reply)
                 await aside(self._world.environment.domain, self.take, message_of(reply, self.actor))
@@ -106,8 +108,9 @@ class Turn:
             self.end(limit)
         return results
 
-    def fail(self) -> None:
+    def fail(self, problem: str = "") -> None:
         """The side gave nothing usable: that ends the dialogue."""
+        self.problem = problem
         self.end("user_error" if self.actor == "user" else "agent_error")
 
     def end(self, termination: Termination) -> None:

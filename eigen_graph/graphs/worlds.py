@@ -37,6 +37,8 @@ class World:
             actor: heard_by(actor, messages, system) for actor, system in systems.items()
         }
         self.seen = len(messages)
+        self.memory: dict[str, Any] = {}
+        """What an agent of one's own keeps between its turns. A world that is built anew has forgotten it."""
         for data in messages:
             message = Message.from_json(data)
             for call in message.tool_calls:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+import uuid
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Self, TypeVar
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
@@ -18,21 +19,18 @@ from eigen_graph.core import Domain, EigenGraphError
 from eigen_graph.models import structured
 from eigen_graph.models.accounting import Budget, CallRecord, CallStore, Meter, NullStore, require_prices
 from eigen_graph.models.cache import CallKeys
+from eigen_graph.models.casting import ModelLike, players_of
 from eigen_graph.models.errors import ReplyError
 from eigen_graph.models.openai import Servers
 from eigen_graph.models.player import Player
 from eigen_graph.models.reply import from_json, to_json
-from eigen_graph.models.scene import ROLES, Role, Scene
-from eigen_graph.models.scripted import require_playbook
-from eigen_graph.models.spec import ModelSpec
+from eigen_graph.models.scene import Role, Scene
+from eigen_graph.models.seat import Seat, Spent
 
 S = TypeVar("S", bound=BaseModel)
 Tools = Sequence[BaseTool | dict[str, Any]]
-ModelLike = str | ModelSpec | BaseChatModel
 _MAX_TOOLSETS = 256
 _CHARS_A_TOKEN = 4
-_OPTIONAL: tuple[Role, ...] = ("verifier", "reflector", "judge")
-"""Roles that not every run has: left scripted, they need no playbook before they are asked."""
 
 
 class Cast:
@@ -40,7 +38,7 @@ class Cast:
 
     def __init__(
         self,
-        players: Mapping[Role, Player],
+        players: Mapping[Role, Player | Seat],
         *,
         store: CallStore | None = None,
         concurrency: int = 16,
@@ -71,11 +69,12 @@ class Cast:
         """A cast from model specs or chat models.
 
         Args:
-            model: Who plays the roles: a spec (`scripted`, `openai:NAME?...`, `hf:FOLDER?...`) or a LangChain model.
+            model: Who plays the roles: a spec (`scripted`, `openai:NAME?...`, `hf:FOLDER?...`) or a LangChain model. An
+                agent of one's own (a reference, a graph, a Runnable) can only be asked for the agent's turns.
             overrides: Other models for single roles.
             base_url: Server of the `openai:` models that name none of their own; else OPENAI_BASE_URL, else OpenAI's.
             api_key: Its key; else OPENAI_API_KEY. A server of one's own needs none.
-            domain: What `scripted` plays.
+            domain: What `scripted` plays, and whose tools an agent of one's own is given.
             concurrency: Paid calls that may run at once.
             store: Where calls are recorded and recalled from, a run's ledger; None: nowhere.
             request_timeout: Seconds that one try may take.
@@ -85,24 +84,11 @@ class Cast:
         Raises:
             EigenGraphError: A spec is wrong, a key or a playbook is missing, or a budget in USD has no prices.
         """
-        if unknown := sorted(set(overrides or {}) - set(ROLES)):
-            raise EigenGraphError(f"no role {', '.join(unknown)}: the roles are {', '.join(ROLES)}")
-        made: dict[Any, Player] = {}
         servers = Servers(base_url, api_key, concurrency=concurrency, timeout=request_timeout, max_retries=max_retries)
-        players: dict[Role, Player] = {}
-        for role in ROLES:
-            given: ModelLike = (overrides or {}).get(role, model)
-            like = ModelSpec.parse(given) if isinstance(given, str) else given
-            if domain and isinstance(like, ModelSpec) and like.kind == "scripted" and role not in _OPTIONAL:
-                require_playbook(domain)
-            key = id(like) if isinstance(like, BaseChatModel) else like
-            if key not in made:
-                if isinstance(like, BaseChatModel):
-                    made[key] = Player.from_chat(like)
-                else:
-                    made[key] = Player.from_spec(like, domain=domain, endpoint=servers.of(like))
-            players[role] = made[key]
-        require_prices(budget or Budget(), {player.label: player.prices for player in made.values()})
+        players = players_of(
+            model, overrides or {}, servers=servers, domain=domain, concurrency=concurrency, timeout=request_timeout
+        )
+        require_prices(budget or Budget(), {player.label: player.prices for player in players.values()})
         return cls(players, store=store, concurrency=concurrency, budget=budget)
 
     async def chat(self, role: Role, messages: Sequence[BaseMessage], *, tools: Tools = (), scene: Scene) -> AIMessage:
@@ -124,6 +110,43 @@ class Cast:
         options = {"tools": self._openai_tools(tools)} if tools else {}
         return await self._ask(role, messages, options, scene)
 
+    @asynccontextmanager
+    async def turn(
+        self,
+        role: Role,
+        heard: Sequence[BaseMessage],
+        *,
+        tools: Tools = (),
+        scene: Scene,
+        memory: dict[str, Any],
+    ) -> AsyncIterator[Callable[[], Awaitable[AIMessage]]]:
+        """A role's whole turn in a dialogue: gives what to ask for its next message, again until it has spoken.
+
+        Args:
+            role: Whose turn.
+            heard: The dialogue as it has heard it, which grows by what it does.
+            tools: What a model may call; an agent of one's own has its own.
+            scene: What it is for.
+            memory: The dialogue's own, for what an agent of one's own must keep between its turns.
+        """
+        player = self.players[role]
+        if not isinstance(player, Seat):
+            yield lambda: self.chat(role, heard, tools=tools, scene=scene)
+            return
+        async with player.turn(heard, scene, memory) as sitting:
+
+            async def ask() -> AIMessage:
+                self.meter.check()
+                try:
+                    return await sitting.ask()
+                finally:
+                    await self._charge(player, role, scene, sitting.spent())
+
+            try:
+                yield ask
+            finally:
+                await self._charge(player, role, scene, sitting.spent())
+
     async def structured(self, role: Role, messages: Sequence[BaseMessage], schema: type[S], *, scene: Scene) -> S:
         """A role's answer as an instance of a schema; an unusable one is sent back once with what is wrong with it.
 
@@ -131,7 +154,7 @@ class Cast:
             ReplyError: The repaired answer is unusable too.
             EigenGraphError: As `chat`.
         """
-        if self.players[role].structured == "json_schema":
+        if self._player(role).structured == "json_schema":
             options: dict[str, Any] = {"response_format": structured.response_format(schema)}
         else:
             # Not by its name: llama.cpp's server ignores that form, and there is but one tool to call.
@@ -170,19 +193,22 @@ class Cast:
             await player.aclose()
 
     async def __aenter__(self) -> Self:
+        for player in self._distinct:
+            if isinstance(player, Seat):
+                await player.open()  # by whoever closes it: some contexts must be left by the task that entered them
         return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
 
     @property
-    def _distinct(self) -> list[Player]:
+    def _distinct(self) -> list[Player | Seat]:
         return list({id(player): player for player in self.players.values()}.values())
 
     async def _ask(
         self, role: Role, messages: Sequence[BaseMessage], options: dict[str, Any], scene: Scene
     ) -> AIMessage:
-        player = self.players[role]
+        player = self._player(role)
         if scene.seed is not None and player.takes_seed:
             options = {**options, "seed": scene.seed}
         if player.deterministic:
@@ -210,7 +236,6 @@ class Cast:
         started = time.perf_counter()
         reply = await player.ask(messages, scene.metadata(role), options)
         given, made = _tokens(messages, reply)
-        cost = (given * player.prices[0] + made * player.prices[1]) / 1e6 if player.prices else None
         call = CallRecord(
             key=key,
             scene=scene.id,
@@ -218,13 +243,45 @@ class Cast:
             model=player.label,
             input_tokens=given,
             output_tokens=made,
-            cost_usd=cost,
+            cost_usd=_cost(player, given, made),
             seconds=time.perf_counter() - started,
             reply={} if player.deterministic else to_json(reply),
         )
         self.meter.charge(call)
         await self._store.record(call)
         return reply
+
+    def _player(self, role: Role) -> Player:
+        """Who can be asked for one reply.
+
+        Raises:
+            EigenGraphError: The role is taken by an agent of one's own.
+        """
+        player = self.players[role]
+        if isinstance(player, Seat):
+            raise EigenGraphError(
+                f"{player.label} is an agent of your own, which takes whole turns as the agent: name a model for the "
+                f"{role}"
+            )
+        return player
+
+    async def _charge(self, player: Seat, role: Role, scene: Scene, spent: Sequence[Spent]) -> None:
+        """Record what somebody's own models came to; none of it is ever recalled, so each call is new."""
+        for call in spent:
+            given, made = call.input_tokens, call.output_tokens
+            record = CallRecord(
+                key=f"{scene.id}/{scene.attempt}/{role}/{uuid.uuid4().hex}",
+                scene=scene.id,
+                role=role,
+                model=f"{player.label} ({call.model})" if call.model else player.label,
+                input_tokens=given,
+                output_tokens=made,
+                cost_usd=_cost(player, given, made),
+                seconds=call.seconds,
+                reply={},
+            )
+            self.meter.charge(record)
+            await self._store.record(record)
 
     def _openai_tools(self, tools: Tools) -> list[dict[str, Any]]:
         """Tools as OpenAI definitions; converting them costs more than a scripted reply, so it is done once."""
@@ -236,6 +293,10 @@ class Cast:
                 self._toolsets.popitem(last=False)
         self._toolsets.move_to_end(key)
         return self._toolsets[key][1]
+
+
+def _cost(player: Player | Seat, given: int, made: int) -> float | None:
+    return (given * player.prices[0] + made * player.prices[1]) / 1e6 if player.prices else None
 
 
 def _tokens(messages: Sequence[BaseMessage], reply: AIMessage) -> tuple[int, int]:

@@ -1,17 +1,28 @@
-"""Model specs: `scripted?faults=0.3`, `openai:NAME?temperature=0&base_url=http://localhost:8000/v1`, `hf:FOLDER`."""
+"""Model specs: `scripted?faults=0.3`, `openai:NAME?temperature=0&base_url=http://localhost:8000/v1`, `hf:FOLDER`.
+
+An agent of one's own is named by its reference: `package.module:graph`, `path/to/file.py:graph?policy=system`.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import parse_qsl, quote
 
 from eigen_graph.core import EigenGraphError
+from eigen_graph.core.loading import absolute, is_path, split_reference
 
 StructuredMode = Literal["json_schema", "tool"]
 """How a model is made to answer in JSON: by its response format, or by a forced tool call."""
+ATTRIBUTE = "graph"
+"""What an agent's file is asked for when its reference names nothing."""
+Policy = Literal["system", "none"]
+"""Whether an agent of one's own is sent the dialogue's instructions, the policy in them, as its first message."""
+Memory = Literal["own", "none"]
+"""Whether an agent of one's own remembers the dialogue, and is given only what is new, or is given the whole of it."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +33,9 @@ class ModelSpec:
         EigenGraphError: From `parse`; one line that says what is known.
     """
 
-    kind: Literal["scripted", "openai", "hf"]
+    kind: Literal["scripted", "openai", "hf", "agent"]
     name: str = ""
-    """The server's name of the model, or the model's folder; empty for `scripted`."""
+    """The server's name of the model, the model's folder, or an agent's reference; empty for `scripted`."""
     faults: float = 0.0
     """Scripted: the probability of a planted fault per dialogue and per piece of writing, 0 to 1."""
     structured: StructuredMode = "json_schema"
@@ -43,6 +54,12 @@ class ModelSpec:
     """hf: `cpu`, `cuda`, `cuda:1`; `auto`: the GPU where there is one."""
     send_case: bool = False
     """Send the playbook case in the request's `metadata` field: only for a server that serves `scripted`."""
+    policy: Policy | None = None
+    """agent: Whether it is sent the dialogue's instructions."""
+    memory: Memory | None = None
+    """agent: What of the dialogue it is given at each of its turns."""
+    timeout: float | None = None
+    """agent: Seconds that it may take for a message, its own model's calls included; None: as for a model's reply."""
     price_in: float | None = None
     """USD per million input tokens; None: unknown."""
     price_out: float | None = None
@@ -57,8 +74,13 @@ class ModelSpec:
             raise EigenGraphError(f"model {text!r} lacks the model's name: write openai:NAME, e.g. openai:gpt-5-mini")
         if kind == "hf" and not name:
             raise EigenGraphError(f"model {text!r} lacks the model's folder: write hf:FOLDER")
-        if kind not in _OPTIONS or (kind == "scripted" and name):
-            raise EigenGraphError(f"no model {text!r}: known are scripted, openai:NAME (see --base-url) and hf:FOLDER")
+        if kind not in _KINDS and _is_reference(head):
+            kind, name = "agent", head
+        if kind not in _OPTIONS or (kind == "agent" and name != head) or (kind == "scripted" and name):
+            raise EigenGraphError(
+                f"no model {text!r}: known are scripted, openai:NAME (see --base-url) and hf:FOLDER; an agent of your "
+                "own is named by package.module:attribute or path/to/file.py:attribute"
+            )
         options = _OPTIONS[kind]
         try:
             pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if mark else []
@@ -79,7 +101,7 @@ class ModelSpec:
 
     def __str__(self) -> str:
         """The spec as it would be written, only with what differs from the defaults."""
-        head = f"{self.kind}:{self.name}" if self.name else self.kind
+        head = self.name if self.kind == "agent" else f"{self.kind}:{self.name}" if self.name else self.kind
         default = {field.name: field.default for field in fields(self)}
         parts = [
             f"{option}={_written(value)}"
@@ -88,12 +110,30 @@ class ModelSpec:
         ]
         return f"{head}?{'&'.join(parts)}" if parts else head
 
+    def anywhere(self) -> Self:
+        """The same model as it is named in any working directory: only an agent's path changes."""
+        return replace(self, name=absolute(self.name, ATTRIBUTE)) if self.kind == "agent" else self
+
+    @property
+    def title(self) -> str:
+        """As in results: of an agent's path only the file, so that they are the same wherever it lies."""
+        target, attribute = split_reference(self.name)
+        if self.kind != "agent" or not is_path(target):
+            return str(self)
+        return str(replace(self, name=f"{Path(target).resolve().name}:{attribute or ATTRIBUTE}"))
+
     @property
     def prices(self) -> tuple[float, float] | None:
         """USD per million tokens in and out; None when not both are known."""
-        if self.kind != "openai":
+        if self.kind not in {"openai", "agent"}:
             return 0.0, 0.0
         return None if self.price_in is None or self.price_out is None else (self.price_in, self.price_out)
+
+
+def _is_reference(text: str) -> bool:
+    """Whether it can only be a reference: a path, or dotted names with an attribute."""
+    target, attribute = split_reference(text)
+    return is_path(target) or (attribute is not None and all(part.isidentifier() for part in target.split(".")))
 
 
 _Option = tuple[str, Callable[[str], Any], str]
@@ -124,10 +164,13 @@ def _flag(text: str) -> bool:
     return text.lower() in {"true", "1"}
 
 
-def _mode(text: str) -> str:
-    if text not in {"json_schema", "tool"}:
-        raise ValueError(text)
-    return text
+def _one_of(*words: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return read
 
 
 def _url(text: str) -> str:
@@ -152,13 +195,17 @@ def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else quote(str(value), safe=":/")
 
 
-_STRUCTURED: _Option = ("structured", _mode, "json_schema or tool")
+_STRUCTURED: _Option = ("structured", _one_of("json_schema", "tool"), "json_schema or tool")
 _SCRIPTED: dict[str, _Option] = {"faults": ("faults", _rate, "a number from 0 to 1"), "structured": _STRUCTURED}
 _SAMPLING: dict[str, _Option] = {
     "temperature": ("temperature", lambda text: _within(float(text), 0.0, 5.0), "a number from 0 to 5"),
     "top_p": ("top_p", _rate, "a number from 0 to 1"),
     "max_tokens": ("max_tokens", _count, "a positive whole number"),
     "seed": ("seed", int, "a whole number"),
+}
+_PRICES: dict[str, _Option] = {
+    "in": ("price_in", _amount, "USD per million input tokens"),
+    "out": ("price_out", _amount, "USD per million output tokens"),
 }
 _OPENAI: dict[str, _Option] = {
     "structured": _STRUCTURED,
@@ -167,8 +214,14 @@ _OPENAI: dict[str, _Option] = {
     "base_url": ("base_url", _url, "a URL that begins with http:// or https://, mostly ending in /v1"),
     "key_env": ("key_env", _name, "the name of an environment variable"),
     "send_case": ("send_case", _flag, "true or false"),
-    "in": ("price_in", _amount, "USD per million input tokens"),
-    "out": ("price_out", _amount, "USD per million output tokens"),
+    **_PRICES,
+}
+_AGENT: dict[str, _Option] = {
+    "policy": ("policy", _one_of("system", "none"), "system or none"),
+    "memory": ("memory", _one_of("own", "none"), "own or none"),
+    "timeout": ("timeout", lambda text: _within(float(text), 0.1, 1e5), "a number of seconds"),
+    **_PRICES,
 }
 _HF: dict[str, _Option] = {**_SAMPLING, "device": ("device", _device, "auto, cpu, cuda or e.g. cuda:1")}
-_OPTIONS = {"scripted": _SCRIPTED, "openai": _OPENAI, "hf": _HF}
+_OPTIONS = {"scripted": _SCRIPTED, "openai": _OPENAI, "hf": _HF, "agent": _AGENT}
+_KINDS = frozenset(_OPTIONS) - {"agent"}

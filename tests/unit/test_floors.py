@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "eigen_graph"
-FLOORS = ["core", "domains models", "checkers", "runs", "graphs", "evaluation", "rl", "report", "cli"]
+FLOORS = ["core", "domains models", "checkers agents", "runs", "graphs", "evaluation", "rl", "report", "cli"]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms.split()}
 FILES = sorted(PACKAGE.rglob("*.py"))
 

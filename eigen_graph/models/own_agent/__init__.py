@@ -1,0 +1,1 @@
+"""An agent of one's own in the agent's chair: a graph or Runnable whose domain tools act in the episode."""
