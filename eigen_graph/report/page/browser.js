@@ -16,13 +16,41 @@ export class Browser {
     this.filters = {};
     this.asked = 0;
     this.list = new List((row) => dialoguesHash(this.filters, field("id", row)));
-    this.controls = new Filters((filters, { typing = false }) => go(dialoguesHash(filters, here().id ?? null), { replace: typing }));
+    this.controls = new Filters((filters, { typing = false }) =>
+      go(dialoguesHash(filters, here().id ?? null), { replace: typing }),
+    );
     this.status = h("p", { class: "status", role: "status" });
-    this.view = new DialogueView((by) => this.step(by), () => this.close());
-    const hint = h("p", { class: "keys-hint" }, h("kbd", {}, "j"), " ", h("kbd", {}, "k"), " move  ", h("kbd", {}, "Enter"), " open  ", h("kbd", {}, "Esc"), " close  ", h("kbd", {}, "/"), " search");
-    fill(element,
-      h("div", { class: "side" }, h("h2", { class: "unseen" }, "Dialogues"), this.controls.element, this.status, this.list.element, hint),
-      this.view.element);
+    this.view = new DialogueView(
+      (by) => this.step(by),
+      () => this.close(),
+    );
+    const hint = h(
+      "p",
+      { class: "keys-hint" },
+      h("kbd", {}, "j"),
+      " ",
+      h("kbd", {}, "k"),
+      " move  ",
+      h("kbd", {}, "Enter"),
+      " open  ",
+      h("kbd", {}, "Esc"),
+      " close  ",
+      h("kbd", {}, "/"),
+      " search",
+    );
+    fill(
+      element,
+      h(
+        "div",
+        { class: "side" },
+        h("h2", { class: "unseen" }, "Dialogues"),
+        this.controls.element,
+        this.status,
+        this.list.element,
+        hint,
+      ),
+      this.view.element,
+    );
   }
 
   /** Show the place that the address names. */
@@ -72,7 +100,8 @@ export class Browser {
     this.list.show([]);
     this.status.textContent = `Reading ${count(pieces, "piece")}…`;
     const stopped = () => this.searching !== search;
-    const heard = (done, found) => stopped() || (this.status.textContent = `${found} found, ${done} of ${rows.length} read…`);
+    const heard = (done, found) =>
+      stopped() || (this.status.textContent = `${found} found, ${done} of ${rows.length} read…`);
     saying(filters.q, rows, heard, stopped).then((found) => {
       if (stopped()) return;
       this.list.show(found);
@@ -82,7 +111,8 @@ export class Browser {
   }
 
   say(shown) {
-    this.status.textContent = shown === total ? count(total, "dialogue") : `${shown.toLocaleString("en")} of ${count(total, "dialogue")}`;
+    this.status.textContent =
+      shown === total ? count(total, "dialogue") : `${shown.toLocaleString("en")} of ${count(total, "dialogue")}`;
     this.list.element.classList.toggle("empty", shown === 0);
   }
 

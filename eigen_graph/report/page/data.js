@@ -63,7 +63,9 @@ async function piece(number) {
 
 async function read(number) {
   if (typeof DecompressionStream === "undefined") {
-    throw new Unreadable("This browser cannot unpack dialogues: it has no DecompressionStream (any browser since 2023 does).");
+    throw new Unreadable(
+      "This browser cannot unpack dialogues: it has no DecompressionStream (any browser since 2023 does).",
+    );
   }
   await parsed();
   const packed = document.getElementById(`piece-${number}`);

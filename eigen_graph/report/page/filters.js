@@ -4,7 +4,17 @@ import { freshId, h } from "./dom.js";
 import { facets, NONE } from "./matching.js";
 import { FIELDS } from "./route.js";
 
-const LABELS = { source: "Of", fate: "Fate", stage: "Stage", blame: "Blame", generation: "Generation", difficulty: "Difficulty", persona: "Persona", clause: "Clause", tool: "Tool" };
+const LABELS = {
+  source: "Of",
+  fate: "Fate",
+  stage: "Stage",
+  blame: "Blame",
+  generation: "Generation",
+  difficulty: "Difficulty",
+  persona: "Persona",
+  clause: "Clause",
+  tool: "Tool",
+};
 
 /** The controls; `changed(filters, {typing})` hears every change. */
 export class Filters {
@@ -13,7 +23,11 @@ export class Filters {
     this.current = {};
     this.selects = {};
     this.search = h("input", {
-      type: "search", id: freshId("search"), placeholder: "Search ids, titles, tools", autocomplete: "off", spellcheck: "false",
+      type: "search",
+      id: freshId("search"),
+      placeholder: "Search ids, titles, tools",
+      autocomplete: "off",
+      spellcheck: "false",
       oninput: () => this.set({ q: this.search.value }, true),
     });
     this.deep = h("input", { type: "checkbox", onchange: () => this.set({ in: this.deep.checked ? "messages" : "" }) });
@@ -21,9 +35,18 @@ export class Filters {
     const more = h("summary", {}, "Filters ", (this.active = h("span", { class: "soft" })));
     this.details = h("details", { class: "filters" }, more, this.boxes);
     this.clear = h("button", { type: "button", class: "quiet", onclick: () => this.changed({}, {}) }, "Clear");
-    this.element = h("search", {},
-      h("div", { class: "search" }, h("label", { for: this.search.id, class: "unseen" }, "Search dialogues"), this.search, h("label", { class: "deep" }, this.deep, " in messages")),
-      this.details);
+    this.element = h(
+      "search",
+      {},
+      h(
+        "div",
+        { class: "search" },
+        h("label", { for: this.search.id, class: "unseen" }, "Search dialogues"),
+        this.search,
+        h("label", { class: "deep" }, this.deep, " in messages"),
+      ),
+      this.details,
+    );
     for (const name of FIELDS) this.add(name);
   }
 
@@ -53,8 +76,11 @@ export class Filters {
       box.hidden = values.length < 2 && !asked;
       const known = !asked || values.some(([value]) => value === asked);
       const options = [["", null], ...(known ? values : [...values, [asked, 0]])];
-      select.replaceChildren(...options.map(([value, number]) =>
-        h("option", { value }, value ? `${value === NONE ? "(none)" : value} (${number})` : "any")));
+      select.replaceChildren(
+        ...options.map(([value, number]) =>
+          h("option", { value }, value ? `${value === NONE ? "(none)" : value} (${number})` : "any"),
+        ),
+      );
       select.value = asked;
     }
   }

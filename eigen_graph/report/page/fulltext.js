@@ -19,6 +19,8 @@ export async function saying(text, rows, heard, stopped) {
 }
 
 function spoken({ id, title, reason, said }) {
-  const lines = said.map((one) => [one.content, ...one.calls.map((call) => `${call.name} ${JSON.stringify(call.arguments)}`)].join("\n"));
+  const lines = said.map((one) =>
+    [one.content, ...one.calls.map((call) => `${call.name} ${JSON.stringify(call.arguments)}`)].join("\n"),
+  );
   return [id, title, reason, ...lines].join("\n");
 }

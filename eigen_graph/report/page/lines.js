@@ -1,14 +1,14 @@
 // A curve over steps. A noisy one is drawn faint, with its running mean over it.
 
 import { s } from "./dom.js";
-import { short, ticks } from "./numbers.js";
+import { ticks, tickText } from "./numbers.js";
 
 const HEIGHT = 170;
 const EDGE = { top: 10, right: 10, bottom: 24, left: 46 };
 const FEW = 15;
 
 /** One curve; `points` are (step, value). */
-export function lines({ width, points, label, colour = 0 }) {
+export function lines({ width, points, label }) {
   const xs = points.map(([step]) => step);
   const ys = points.map(([, value]) => value);
   const left = Math.min(...xs);
@@ -16,22 +16,40 @@ export function lines({ width, points, label, colour = 0 }) {
   const [low, high] = padded(Math.min(...ys), Math.max(...ys));
   const x = (step) => EDGE.left + ((width - EDGE.left - EDGE.right) * (step - left)) / (right - left || 1);
   const y = (value) => EDGE.top + (HEIGHT - EDGE.top - EDGE.bottom) * (1 - (value - low) / (high - low));
-  const chart = s("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": label, class: "chart" });
-  for (const at of ticks(low, high, 3)) {
+  const chart = s("svg", {
+    viewBox: `0 0 ${width} ${HEIGHT}`,
+    width,
+    height: HEIGHT,
+    role: "img",
+    "aria-label": label,
+    class: "chart",
+  });
+  const rows = ticks(low, high, 4);
+  for (const at of rows) {
     chart.append(
       s("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: y(at), y2: y(at) }),
-      s("text", { class: "tick", x: EDGE.left - 8, y: y(at) + 4, "text-anchor": "end" }, short(at)),
+      s("text", { class: "tick", x: EDGE.left - 8, y: y(at) + 4, "text-anchor": "end" }, tickText(at, rows)),
     );
   }
-  for (const at of ticks(left, right, 4)) {
-    chart.append(s("text", { class: "tick", x: x(at), y: HEIGHT - 6, "text-anchor": "middle" }, short(at)));
+  const columns = ticks(left, right, 4);
+  for (const at of columns) {
+    const anchor = x(at) > width - 24 ? "end" : "middle";
+    chart.append(
+      s(
+        "text",
+        { class: "tick", x: anchor === "end" ? width - 2 : x(at), y: HEIGHT - 6, "text-anchor": anchor },
+        tickText(at, columns),
+      ),
+    );
   }
-  const path = (row) => row.map(([step, value], at) => `${at ? "L" : "M"}${x(step).toFixed(1)} ${y(value).toFixed(1)}`).join("");
+  const path = (row) =>
+    row.map(([step, value], at) => `${at ? "L" : "M"}${x(step).toFixed(1)} ${y(value).toFixed(1)}`).join("");
   const smooth = noisy(ys);
-  chart.append(s("path", { class: `line c${colour} ${smooth ? "raw" : ""}`, d: path(points) }));
-  if (smooth) chart.append(s("path", { class: `line c${colour}`, d: path(smoothed(points)) }));
+  chart.append(s("path", { class: smooth ? "line raw c0" : "line c0", d: path(points) }));
+  if (smooth) chart.append(s("path", { class: "line c0", d: path(smoothed(points)) }));
   if (points.length <= FEW) {
-    for (const [step, value] of points) chart.append(s("circle", { class: `dot c${colour}`, cx: x(step), cy: y(value), r: 2.5 }));
+    for (const [step, value] of points)
+      chart.append(s("circle", { class: "dot c0", cx: x(step), cy: y(value), r: 2.5 }));
   }
   return chart;
 }

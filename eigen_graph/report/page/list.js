@@ -4,7 +4,7 @@ import { field, titleOf } from "./data.js";
 import { h, quoted } from "./dom.js";
 import { blameBadge, fateBadge } from "./words.js";
 
-const TALL = 68;
+const TALL = 86;
 const SPARE = 6;
 
 /** A list; `hrefOf(row)` is a dialogue's address. */
@@ -78,7 +78,10 @@ export class List {
 
   draw(anew = false) {
     const first = Math.max(0, Math.floor(this.element.scrollTop / TALL) - SPARE);
-    const last = Math.min(this.rows.length, Math.ceil((this.element.scrollTop + this.element.clientHeight) / TALL) + SPARE);
+    const last = Math.min(
+      this.rows.length,
+      Math.ceil((this.element.scrollTop + this.element.clientHeight) / TALL) + SPARE,
+    );
     if (!anew && first === this.first && last === this.last) return;
     [this.first, this.last] = [first, last];
     const focused = this.focused;
@@ -90,11 +93,27 @@ export class List {
 
   item(place) {
     const row = this.rows[place];
-    const item = h("li", { "data-place": place, "aria-setsize": this.rows.length, "aria-posinset": place + 1 },
-      h("a", { href: this.hrefOf(row), tabindex: place === this.cursor ? 0 : -1, "aria-current": row === this.open ? "true" : null },
+    const item = h(
+      "li",
+      { "data-place": place, "aria-setsize": this.rows.length, "aria-posinset": place + 1 },
+      h(
+        "a",
+        {
+          href: this.hrefOf(row),
+          tabindex: place === this.cursor ? 0 : -1,
+          "aria-current": row === this.open ? "true" : null,
+        },
         h("span", { class: "title" }, quoted(titleOf(row))),
-        h("span", { class: "under" }, fateBadge(field("fate", row)), blameBadge(field("blame", row)), h("span", {}, field("id", row)),
-          h("span", {}, field("difficulty", row)), h("span", {}, field("messages", row) === "" ? "" : `${field("messages", row)} messages`))));
+        h(
+          "span",
+          { class: "under" },
+          fateBadge(field("fate", row)),
+          h("span", { class: "id" }, field("id", row)),
+          blameBadge(field("blame", row)),
+          h("span", { class: "right" }, field("messages", row) === "" ? "" : `${field("messages", row)} msg`),
+        ),
+      ),
+    );
     item.style.top = `${place * TALL}px`;
     return item;
   }

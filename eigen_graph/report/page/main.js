@@ -17,18 +17,54 @@ import { training } from "./training.js";
 const overview = document.getElementById("overview");
 const holder = document.getElementById("browser");
 const nav = document.getElementById("nav");
+const NAMES = {
+  funnel: "Funnel",
+  reasons: "Reasons",
+  coverage: "Coverage",
+  checkers: "Checkers",
+  generations: "Generations",
+  evaluations: "Evaluations",
+  training: "Training",
+  cost: "Cost",
+};
 let browser = null;
 let scrolled = 0;
 
 function heading() {
   const made = new Date(page.made.split(" ")[0]);
-  return h("header", { class: "head" },
+  return h(
+    "header",
+    { class: "head" },
     h("h1", {}, quoted(page.title)),
     page.subtitle ? h("p", { class: "subtitle" }, quoted(page.subtitle)) : null,
     h("p", { class: "made" }, Number.isNaN(made.getTime()) ? page.made : page.made.replace("T", " ")),
-    page.notes.length ? h("div", { class: "callout", role: "note", "aria-label": "Before you read" }, page.notes.map((note) => h("p", {}, quoted(note)))) : null,
-    page.figures.length ? h("dl", { class: "figures" }, page.figures.map(({ label, value, note }) =>
-      h("div", {}, h("dt", {}, label), h("dd", {}, h("span", { class: "value" }, value), note ? h("span", { class: "note" }, note) : null)))) : null);
+    page.notes.length
+      ? h(
+          "div",
+          { class: "callout", role: "note", "aria-label": "Before you read" },
+          page.notes.map((note) => h("p", {}, quoted(note))),
+        )
+      : null,
+    page.figures.length
+      ? h(
+          "dl",
+          { class: "figures" },
+          page.figures.map(({ label, value, note }) =>
+            h(
+              "div",
+              {},
+              h("dt", {}, label),
+              h(
+                "dd",
+                {},
+                h("span", { class: value.length > 7 ? "value long" : "value" }, value),
+                note ? h("span", { class: "note" }, note) : null,
+              ),
+            ),
+          ),
+        )
+      : null,
+  );
 }
 
 function sections() {
@@ -52,8 +88,10 @@ function show() {
   document.documentElement.classList.toggle("browsing", browsing);
   const current = browsing ? "#/dialogues" : `#/${place.section}`;
   for (const each of nav.children) {
-    if (each.getAttribute("href") === current) each.setAttribute("aria-current", "page");
-    else each.removeAttribute("aria-current");
+    if (each.getAttribute("href") === current) {
+      each.setAttribute("aria-current", "page");
+      nav.scrollLeft = each.offsetLeft - (nav.clientWidth - each.offsetWidth) / 2;
+    } else each.removeAttribute("aria-current");
   }
   if (browsing) {
     browser ??= new Browser(holder);
@@ -94,8 +132,11 @@ document.querySelector(".skip").addEventListener("click", (event) => {
 switchTheme(document.getElementById("theme"));
 const made = sections();
 overview.append(heading(), ...made);
-nav.append(link("#/", "Overview"), ...made.map((one) => link(`#/${one.id.slice(2)}`, one.dataset.title)));
-if (total) nav.append(link("#/dialogues", "Dialogues ", h("span", { class: "soft" }, total.toLocaleString("en"))));
+nav.append(
+  link("#/", "Overview"),
+  total ? link("#/dialogues", "Dialogues ", h("span", { class: "soft" }, total.toLocaleString("en"))) : "",
+  ...made.map((one) => link(`#/${one.id.slice(2)}`, NAMES[one.id.slice(2)])),
+);
 addEventListener("hashchange", show);
 addEventListener("keydown", press);
 addEventListener("beforeprint", unfold);

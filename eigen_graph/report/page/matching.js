@@ -39,13 +39,19 @@ export function facets(filters) {
       const passes = others.every(([, test]) => test(row));
       for (const value of valuesOf(name, row)) counts.set(value, (counts.get(value) ?? 0) + (passes ? 1 : 0));
     }
-    found.set(name, [...counts].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true })));
+    found.set(
+      name,
+      [...counts].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true })),
+    );
   }
   return found;
 }
 
 function testsOf(filters) {
-  const tests = FIELDS.filter((name) => filters[name]).map((name) => [name, (row) => valuesOf(name, row).includes(filters[name])]);
+  const tests = FIELDS.filter((name) => filters[name]).map((name) => [
+    name,
+    (row) => valuesOf(name, row).includes(filters[name]),
+  ]);
   if (filters.q && filters.in !== "messages") {
     const words = plain(filters.q).split(/\s+/).filter(Boolean);
     tests.push(["q", (row) => words.every((word) => textOf(row).includes(word))]);

@@ -4,10 +4,13 @@ import { h } from "./dom.js";
 
 /** A section under a heading, with one line that says what is to be seen. */
 export function section(id, title, lead, ...content) {
-  return h("section", { id: `s-${id}`, "aria-labelledby": `h-${id}`, "data-title": title },
+  return h(
+    "section",
+    { id: `s-${id}`, "aria-labelledby": `h-${id}` },
     h("h2", { id: `h-${id}`, tabindex: "-1" }, title),
     lead ? h("p", { class: "lead" }, lead) : null,
-    content);
+    content,
+  );
 }
 
 /** A part of a section. */

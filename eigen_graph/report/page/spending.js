@@ -13,16 +13,34 @@ export function spending({ spending: rows }) {
   if (priced) head.push(["US$", "number"]);
   if (timed) head.push(["Model time", "number"]);
   const cells = (role, model, row) => {
-    const line = [role, model, row.calls.toLocaleString("en"), row.input_tokens.toLocaleString("en"), row.output_tokens.toLocaleString("en")];
+    const line = [
+      role,
+      model,
+      row.calls.toLocaleString("en"),
+      row.input_tokens.toLocaleString("en"),
+      row.output_tokens.toLocaleString("en"),
+    ];
     if (priced) line.push(row.usd === null ? "unpriced" : money(row.usd));
     if (timed) line.push(duration(row.seconds));
     return line;
   };
-  const sum = (name) => (rows.every((row) => row[name] === null) ? null : rows.reduce((all, row) => all + (row[name] ?? 0), 0));
-  const whole = Object.fromEntries(["calls", "input_tokens", "output_tokens", "usd", "seconds"].map((name) => [name, sum(name)]));
+  const sum = (name) =>
+    rows.every((row) => row[name] === null) ? null : rows.reduce((all, row) => all + (row[name] ?? 0), 0);
+  const whole = Object.fromEntries(
+    ["calls", "input_tokens", "output_tokens", "usd", "seconds"].map((name) => [name, sum(name)]),
+  );
   const unpriced = priced && rows.some((row) => row.usd === null);
-  return section("cost", "Cost", priced ? null : "No prices are known for these models: tokens only.",
-    table({ caption: "Cost by role and model", head, rows: rows.map((row) => cells(row.role, row.model, row)), foot: cells(unpriced ? "all (priced)" : "all", "", whole) }));
+  return section(
+    "cost",
+    "Cost",
+    priced ? null : "No prices are known for these models: tokens only.",
+    table({
+      caption: "Cost by role and model",
+      head,
+      rows: rows.map((row) => cells(row.role, row.model, row)),
+      foot: cells(unpriced ? "all (priced)" : "all", "", whole),
+    }),
+  );
 }
 
 function money(value) {

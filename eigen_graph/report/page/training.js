@@ -1,8 +1,8 @@
 // Training: what a stage came to, against its floors, and its curves.
 
-import { atWidth, freshId, h, quoted } from "./dom.js";
+import { atWidth, h, quoted } from "./dom.js";
 import { lines } from "./lines.js";
-import { duration, estimate, short } from "./numbers.js";
+import { duration, estimate, gain, short } from "./numbers.js";
 import { part, section } from "./section.js";
 import { tree } from "./tree.js";
 import { whiskers } from "./whiskers.js";
@@ -12,47 +12,108 @@ import { table } from "./tables.js";
 /** The stages of a training, or null. */
 export function training(stages) {
   if (!stages.length) return null;
-  return section("training", "Training", "Noisy curves are drawn faint with their running mean over them. Whiskers are 95 % intervals.", stages.map(stage));
+  return section(
+    "training",
+    "Training",
+    "Noisy curves are drawn faint with their running mean over them. Whiskers are 95% intervals.",
+    stages.map(stage),
+  );
 }
 
-function stage({ stage: name, state, seconds, series, before, after, floors, fidelity }) {
-  const points = [["before", before], ["after", after]].filter(([, point]) => point);
-  return h("div", { class: "part stage" },
+function stage({ stage: name, state, seconds, series, before, after, difference, floors, fidelity }) {
+  const points = [
+    ["before", before],
+    ["after", after],
+  ].filter(([, point]) => point);
+  return h(
+    "div",
+    { class: "part stage" },
     h("h3", {}, name, h("span", { class: "soft" }, ` ${state}, ${duration(seconds)}`)),
-    points.length || floors.length ? h("div", { class: "pair" },
-      points.length ? passBeforeAfter(points, floors) : null,
-      h("div", {},
-        points.length ? h("dl", { class: "facts" }, points.map(([when, point]) => [h("dt", {}, `pass^1 ${when}`), h("dd", {}, estimate(point))])) : null,
-        floors.length ? h("dl", { class: "facts" }, floors.map(({ label, value, note }) => [h("dt", {}, label), h("dd", {}, value, note ? h("span", { class: "soft" }, ` ${note}`) : null)])) : null)) : null,
+    points.length || floors.length
+      ? h(
+          "div",
+          { class: "beside" },
+          points.length ? passBeforeAfter(points, floors) : null,
+          h(
+            "div",
+            {},
+            points.length
+              ? h(
+                  "dl",
+                  { class: "facts" },
+                  points.map(([when, point]) => [h("dt", {}, `pass^1 ${when}`), h("dd", {}, estimate(point))]),
+                  difference ? [h("dt", {}, "difference, task by task"), h("dd", {}, gain(difference))] : null,
+                )
+              : null,
+            floors.length
+              ? h(
+                  "dl",
+                  { class: "facts" },
+                  floors.map(({ label, value, note }) => [
+                    h("dt", {}, label),
+                    h("dd", {}, value, note ? h("span", { class: "soft" }, ` ${note}`) : null),
+                  ]),
+                )
+              : null,
+          ),
+        )
+      : null,
     series.length ? h("div", { class: "multiples" }, series.map(curve)) : null,
-    fidelity ? h("details", { class: "aside", open: true }, h("summary", {}, "Fidelity of the user model"), tree(fidelity)) : null);
+    fidelity
+      ? h("details", { class: "aside", open: true }, h("summary", {}, "Fidelity of the user model"), tree(fidelity))
+      : null,
+  );
 }
 
 function passBeforeAfter(points, floors) {
-  return atWidth((width) => whiskers({
-    width: Math.min(width, 340),
-    groups: points.map(([when]) => when),
-    series: [{ name: "pass^1", points: points.map(([, point]) => point) }],
-    floors: floors.map((floor) => ({ label: `${floor.label}: ${floor.value}`, value: shareOf(floor.value) })).filter((floor) => floor.value !== null),
-    label: points.map(([when, point]) => `pass^1 ${when}: ${estimate(point)}`).join("; "),
-    share: true,
-  }), { class: "chart-holder" });
+  return atWidth(
+    (width) =>
+      whiskers({
+        width: Math.min(width, 340),
+        groups: points.map(([when]) => when),
+        series: [{ name: "pass^1", points: points.map(([, point]) => point) }],
+        floors: floors
+          .map((floor) => ({ label: `${floor.label}: ${floor.value}`, value: shareOf(floor.value) }))
+          .filter((floor) => floor.value !== null),
+        label: points.map(([when, point]) => `pass^1 ${when}: ${estimate(point)}`).join("; "),
+        share: true,
+      }),
+    { class: "chart-holder" },
+  );
 }
 
-function curve({ name, points: given }, at) {
+function curve({ name, points: given }) {
   const points = given.filter(([step, value]) => Number.isFinite(step) && Number.isFinite(value));
-  const id = freshId("curve");
-  if (!points.length) return h("figure", { class: "multiple" }, h("figcaption", { id }, quoted(name)), h("p", { class: "note" }, "No values."));
+  if (!points.length)
+    return h(
+      "figure",
+      { class: "multiple" },
+      h("figcaption", {}, quoted(name)),
+      h("p", { class: "note" }, "No values."),
+    );
   const last = points.at(-1);
   const label = `${name}: from ${short(points[0][1])} at step ${points[0][0]} to ${short(last[1])} at step ${last[0]}`;
-  return h("figure", { class: "multiple" },
-    h("figcaption", { id }, quoted(name), h("span", { class: "soft" }, ` last ${short(last[1], 3)}`)),
-    points.length === 1 ? h("p", { class: "note" }, `One value, at step ${last[0]}.`) : atWidth((width) => lines({ width, points, label, colour: at % 6 }), { class: "chart-holder" }),
-    h("details", { class: "values" }, h("summary", {}, "Values"), table({
-      caption: name,
-      head: [["Step", "number"], ["Value", "number"]],
-      rows: thinned(points).map(([step, value]) => [short(step), short(value, 4)]),
-    })));
+  return h(
+    "figure",
+    { class: "multiple" },
+    h("figcaption", {}, quoted(name), h("span", { class: "soft" }, ` last ${short(last[1], 3)}`)),
+    points.length === 1
+      ? h("p", { class: "note" }, `One value, at step ${last[0]}.`)
+      : atWidth((width) => lines({ width, points, label }), { class: "chart-holder" }),
+    h(
+      "details",
+      { class: "values" },
+      h("summary", {}, "Values"),
+      table({
+        caption: name,
+        head: [
+          ["Step", "number"],
+          ["Value", "number"],
+        ],
+        rows: thinned(points).map(([step, value]) => [short(step), short(value, 4)]),
+      }),
+    ),
+  );
 }
 
 /** At most a hundred of them, evenly, the last among them. */

@@ -2,7 +2,7 @@
 
 import { s } from "./dom.js";
 import { mark } from "./marks.js";
-import { estimate, percent, short, ticks } from "./numbers.js";
+import { estimate, ticks, tickText } from "./numbers.js";
 
 const HEIGHT = 250;
 const EDGE = { top: 22, right: 12, bottom: 42, left: 46 };
@@ -13,7 +13,11 @@ const EDGE = { top: 22, right: 12, bottom: 42, left: 46 };
  */
 export function whiskers({ width, groups, series, label, below = "", share = false, floors = [], star = null }) {
   const points = series.flatMap((one) => one.points).filter((point) => point && point.value !== null);
-  const highest = Math.max(...points.map((point) => point.high ?? point.value), ...floors.map((floor) => floor.value), 0);
+  const highest = Math.max(
+    ...points.map((point) => point.high ?? point.value),
+    ...floors.map((floor) => floor.value),
+    0,
+  );
   const lowest = Math.min(...points.map((point) => point.low ?? point.value), 0);
   const marks = share && lowest >= 0 ? [0, 0.25, 0.5, 0.75, 1] : ticks(lowest, highest || 1);
   const [bottom, top] = [Math.min(lowest, marks[0]), Math.max(highest, marks.at(-1))];
@@ -22,24 +26,37 @@ export function whiskers({ width, groups, series, label, below = "", share = fal
   const slot = inner / Math.max(groups.length, 1);
   const middle = (group) => EDGE.left + slot * (group + 0.5);
   const step = Math.min(22, (slot * 0.7) / Math.max(series.length, 1));
-  const chart = s("svg", { viewBox: `0 0 ${width} ${HEIGHT}`, width, height: HEIGHT, role: "img", "aria-label": label, class: "chart" });
+  const chart = s("svg", {
+    viewBox: `0 0 ${width} ${HEIGHT}`,
+    width,
+    height: HEIGHT,
+    role: "img",
+    "aria-label": label,
+    class: "chart",
+  });
   for (const at of marks) {
     chart.append(
       s("line", { class: "grid", x1: EDGE.left, x2: width - EDGE.right, y1: y(at), y2: y(at) }),
-      s("text", { class: "tick", x: EDGE.left - 8, y: y(at) + 4, "text-anchor": "end" }, share ? percent(at) : short(at)),
+      s("text", { class: "tick", x: EDGE.left - 8, y: y(at) + 4, "text-anchor": "end" }, tickText(at, marks)),
     );
   }
   const every = Math.ceil((groups.length * 34) / inner);
   groups.forEach((name, group) => {
     if (group % every && group !== star) return;
-    chart.append(s("text", { class: "tick", x: middle(group), y: HEIGHT - EDGE.bottom + 18, "text-anchor": "middle" }, name));
+    chart.append(
+      s("text", { class: "tick", x: middle(group), y: HEIGHT - EDGE.bottom + 18, "text-anchor": "middle" }, name),
+    );
   });
   if (below) {
     chart.append(s("text", { class: "axis", x: EDGE.left + inner / 2, y: HEIGHT - 6, "text-anchor": "middle" }, below));
   }
   for (const { value, label: name } of floors) {
     chart.append(
-      s("line", { class: "floor", x1: middle(0) - slot * 0.45, x2: middle(0) + slot * 0.45, y1: y(value), y2: y(value) }, s("title", {}, name)),
+      s(
+        "line",
+        { class: "floor", x1: middle(0) - slot * 0.45, x2: middle(0) + slot * 0.45, y1: y(value), y2: y(value) },
+        s("title", {}, name),
+      ),
     );
   }
   series.forEach(({ name, points: row }, number) => {
@@ -49,12 +66,23 @@ export function whiskers({ width, groups, series, label, below = "", share = fal
       const told = `${name}, ${groups[group]}: ${estimate(point)}`;
       const drawn = s("g", { class: `whisker c${number % 6}` }, s("title", {}, told));
       if (point.low !== null && point.low !== undefined) {
-        drawn.append(s("path", { class: "interval", d: `M${x} ${y(point.low)}V${y(point.high)}M${x - 4} ${y(point.low)}h8M${x - 4} ${y(point.high)}h8` }));
+        drawn.append(
+          s("path", {
+            class: "interval",
+            d: `M${x} ${y(point.low)}V${y(point.high)}M${x - 4} ${y(point.low)}h8M${x - 4} ${y(point.high)}h8`,
+          }),
+        );
       }
       drawn.append(mark(number, x, y(point.value)));
       chart.append(drawn);
       if (group === star) {
-        chart.append(s("text", { class: "star", x, y: Math.max(y(point.high ?? point.value) - 8, 14), "text-anchor": "middle" }, "★"));
+        chart.append(
+          s(
+            "text",
+            { class: "star", x, y: Math.max(y(point.high ?? point.value) - 8, 14), "text-anchor": "middle" },
+            "★",
+          ),
+        );
       }
     });
   });
