@@ -104,6 +104,8 @@ async def _follow(run: Run, progress: RunProgress, evolve: EvolutionSettings | N
     with resumable(f"eigen-graph {'resume' if evolve is None else 'evolve'} {path}", lambda: _best(run)):
         async with progress:
             progress.note(f"run folder: {path}")
+            if judged_by := run.context.resolved_domain.judged_by:
+                progress.note(f"judged by {judged_by}")
             async for event in run.events(evolve):
                 progress.add(event)
 
@@ -152,6 +154,7 @@ def _summary(path: Path, run: Run) -> dict[str, Any]:
         "tokens": spent.input_tokens + spent.output_tokens,
         "cost_usd": spent.cost_usd,
         **evolved,
+        **({"judged_by": judged_by} if (judged_by := run.context.resolved_domain.judged_by) else {}),
     }
 
 

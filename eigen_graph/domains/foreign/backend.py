@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final, Literal
 
-from eigen_graph.core import InfrastructureError, OutageError
+from eigen_graph.core import EigenGraphError, InfrastructureError, OutageError
 from eigen_graph.domains.foreign.pool import NotRepeatableError, Pool
 from eigen_graph.domains.foreign.recording import Recording
 from eigen_graph.domains.foreign.source import Answer, Call, History
@@ -41,8 +41,8 @@ class Backend:
 
         Raises:
             InfrastructureError: There is none, after all retries: nothing is known of the episode.
-            OutageError: The tools have failed too often in a row.
-            EigenGraphError: The recording cannot be used.
+            OutageError: The tools have failed too often in a row, or never will answer as things stand.
+            EigenGraphError: The recording cannot be read.
         """
         if (known := self.recording.find(history, call)) is not None:
             return known
@@ -67,6 +67,12 @@ class Backend:
                     self._count(error)
                     raise
                 time.sleep(wait)
+            except OutageError:
+                raise
+            except (
+                EigenGraphError
+            ) as error:  # a key, a recording, tools that have changed: no other episode fares better
+                raise OutageError(f"{error}; put this right and resume the run") from error
             else:
                 self._failures = 0
                 return answer

@@ -160,6 +160,9 @@ def _tools(path: Path, manifest: Manifest, source: Source, recording: Recording)
 
 
 def _require_repeatable(path: Path, manifest: Manifest, source: Source) -> None:
+    given = manifest.tools.source
+    if (reset := given.mcp.reset if given.mcp else given.reset) in {*manifest.tools.agent, *manifest.tools.user}:
+        raise EigenGraphError(f"{path}: {reset!r} brings the whole world back: name it under `left_out`, for nobody")
     if manifest.state.answers == "live" and manifest.tools.writes and not source.repeatable:
         raise EigenGraphError(
             f"{path}: {', '.join(manifest.tools.writes)} may write, and nothing brings {source.place} back to where it "

@@ -84,6 +84,8 @@ def _head(folder: RunFolder, report: ExportReport, domain: Domain, view: View) -
         per = f", one row a {view}" if "sft" in name else ""
         yield f"| `{name}` | {rows} | {about}{per} |"
     settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in _told(folder.info.settings)) or "none"
+    if domain.judged_by:
+        yield f"**Judged by {domain.judged_by}.**\n"
     yield f"\nDatabase digest: `{folder.info.database or 'not recorded'}`. Settings: {settings}."
 
 
