@@ -49,6 +49,7 @@ _COLUMNS = (
     "mean",
     "gain over SFT, 95 %",
     "against full, 95 %",
+    "gain, scripted user",
     "episodes",
     "mixed groups",
     "spoiled by the user",
@@ -138,8 +139,7 @@ def one(arm: str, seed: int, out: Path, changes: Sequence[str]) -> None:
     from eigen_graph.rl.data import prepare
     from eigen_graph.rl.folder import TrainingFolder
     from eigen_graph.rl.grpo import train_grpo
-    from eigen_graph.rl.held_out import evaluated, user_spec
-    from eigen_graph.rl.history import read_json
+    from eigen_graph.rl.held_out import USER_TOKENS, evaluated, local_spec, user_spec
     from eigen_graph.rl.recipe import load_recipe
 
     recipe = load_recipe(RECIPE, [f"seed={seed}", "threads=1", *changes, *ARMS[arm]])
@@ -167,13 +167,26 @@ def one(arm: str, seed: int, out: Path, changes: Sequence[str]) -> None:
         train_grpo(
             stage, recipe, data, start=start, user_spec=user_spec(folder, recipe.grpo.user), tell=tell, force=True
         )
-        before = read_json(out / slug(FULL, seed) / "agent" / "pass1.json")["after"]
-        after = evaluated(folder, "grpo", stage.model, data, tell).summary
+        # Every arm is measured with the users of the full training: the trained one, and one that is a script.
+        trained = local_spec(main_user, temperature=recipe.user.fidelity.temperature, max_tokens=USER_TOKENS)
+        users = {"": trained, "_scripted": "scripted"}
+        after = {
+            user: evaluated(folder, f"grpo{user.replace('_', '-')}", stage.model, data, tell, user=spec)
+            for user, spec in users.items()
+        }
+        if arm == FULL:
+            before = {
+                user: pass1(evaluated(folder, f"agent{user.replace('_', '-')}", start, data, tell, user=spec))
+                for user, spec in users.items()
+            }
+        else:
+            known = json.loads(result(out, FULL, seed).read_text())
+            before = {user: known[f"before{user}"] for user in users}
         lines = [json.loads(line) for line in (stage.path / "rollouts.jsonl").read_text().splitlines()]
     figures |= {
-        "before": before["value"],
-        "after": after["pass_hat"][0]["value"],
-        "floor": max(floor["value"] for floor in after["floors"]),
+        **{f"before{user}": value for user, value in before.items()},
+        **{f"after{user}": pass1(results) for user, results in after.items()},
+        "floor": max(floor["value"] for floor in after[""].summary["floors"]),
         "steps": len(lines),
         "episodes": sum(line["episodes"]["played"] for line in lines),
         "mixed": statistics.mean(line["groups"]["mixed_share"] for line in lines),
@@ -182,6 +195,11 @@ def one(arm: str, seed: int, out: Path, changes: Sequence[str]) -> None:
         "seconds": round(time.time() - began),
     }
     result(out, arm, seed).write_text(json.dumps(figures, indent=1))
+
+
+def pass1(results: Any) -> float:
+    """Of an evaluation."""
+    return float(results.summary["pass_hat"][0]["value"])
 
 
 def found(out: Path) -> Iterator[Done]:
@@ -214,6 +232,7 @@ def table(done: Sequence[Done]) -> str:
             f"{statistics.mean(after):.3f}",
             interval(gains),
             "" if arm == FULL else interval(gaps),
+            interval([f["after_scripted"] - f["before_scripted"] for f in seeds.values()]),
             f"{statistics.mean(f['episodes'] for f in seeds.values()):,.0f}",
             f"{statistics.mean(f['mixed'] for f in seeds.values()):.0%}",
             f"{statistics.mean(f['user_fault_rate'] for f in seeds.values()):.0%} of episodes",

@@ -44,7 +44,9 @@ def user_spec(folder: TrainingFolder, user: str) -> str:
     return local_spec(model, temperature=folder.recipe.user.fidelity.temperature, max_tokens=USER_TOKENS)
 
 
-def evaluated(folder: TrainingFolder, name: str, model: Path, data: TrainingData, tell: Tell) -> Results:
+def evaluated(
+    folder: TrainingFolder, name: str, model: Path, data: TrainingData, tell: Tell, *, user: str | None = None
+) -> Results:
     """Evaluate a model on held-out tasks, or go on with that evaluation; one that is done is read.
 
     Args:
@@ -53,6 +55,7 @@ def evaluated(folder: TrainingFolder, name: str, model: Path, data: TrainingData
         model: Its folder.
         data: Whose held-out tasks are played.
         tell: Gets lines for people.
+        user: Who plays the user, as a model spec; None: as the recipe says.
 
     Raises:
         EigenGraphError: It cannot be evaluated, or was stopped: the same call goes on.
@@ -66,7 +69,7 @@ def evaluated(folder: TrainingFolder, name: str, model: Path, data: TrainingData
         evaluate(
             data.domain,
             agent=local_spec(model, **bounds),
-            user=user_spec(folder, settings.user),
+            user=user or user_spec(folder, settings.user),
             tasks=tasks,
             trials=settings.trials,
             basis="own",
