@@ -20,7 +20,9 @@ from eigen_graph.cli import (
     resume,
     running,
     runs,
+    serve,
     show,
+    studio,
     synthesize,
     train,
 )
@@ -55,6 +57,8 @@ for command in (
     compare.compare,
     pipeline.pipeline,
     report.report,
+    serve.serve,
+    studio.studio,
 ):
     name = command.__name__.rstrip("_")  # `eval` is Python's own
     app.command(name, help=help_of(command))(command)
