@@ -50,7 +50,11 @@ def eval_(  # noqa: PLR0917  # one parameter an option is how Typer works
     ],
     agent: Annotated[
         str,
-        typer.Option(metavar="MODEL", help="Who is evaluated: openai:NAME, hf:FOLDER, scripted, scripted?faults=0.3."),
+        typer.Option(
+            metavar="MODEL",
+            help="Who is evaluated: openai:NAME, hf:FOLDER, scripted, scripted?faults=0.3; or an agent of your own, a "
+            "LangGraph graph or Runnable over messages: package.module:graph or path/to/file.py:graph.",
+        ),
     ] = "scripted",
     user: Annotated[str, typer.Option(metavar="MODEL", help="Who plays the user.")] = "scripted",
     judge: Annotated[

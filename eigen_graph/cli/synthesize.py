@@ -70,7 +70,7 @@ def synthesize(  # noqa: PLR0917  # one parameter an option is how Typer works
     writer_model: Annotated[str | None, _role("writes the tasks")] = None,
     verifier_model: Annotated[str | None, _role("checks the tasks, where the workflow has a verifier")] = None,
     user_model: Annotated[str | None, _role("plays the user")] = None,
-    agent_model: Annotated[str | None, _role("plays the agent")] = None,
+    agent_model: Annotated[str | None, _role("plays the agent, or an agent of your own (package.module:graph)")] = None,
     reviewer_model: Annotated[str | None, _role("reviews the dialogues")] = None,
     reflector_model: Annotated[str | None, _role("proposes changes when a run evolves")] = None,
     base_url: BaseUrl = None,

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.runnables import Runnable
 from langgraph.runtime import Runtime
 from pydantic import (
     BaseModel,
@@ -17,6 +16,7 @@ from pydantic import (
     Field,
     GetJsonSchemaHandler,
     InstanceOf,
+    PlainValidator,
     PrivateAttr,
     WithJsonSchema,
     model_validator,
@@ -30,7 +30,14 @@ from eigen_graph.domains import absolute_reference, load_domain
 from eigen_graph.graphs.approval import Step
 from eigen_graph.graphs.coverage import targets
 from eigen_graph.graphs.evolving.outcome import Features
-from eigen_graph.graphs.forms import gathered, model_of_form, picker, prompt_fields
+from eigen_graph.graphs.forms import (
+    agent_of_form,
+    gathered,
+    model_of_form,
+    model_or_agent_of_form,
+    picker,
+    prompt_fields,
+)
 from eigen_graph.graphs.kept import Kept
 from eigen_graph.graphs.plan_rules import PlanRule
 from eigen_graph.graphs.prompting import Prompt, bundled
@@ -54,13 +61,9 @@ _MODELS = (
 DomainRef = Annotated[str | InstanceOf[Domain], _TEXT]
 ModelRef = Annotated[str | InstanceOf[BaseChatModel], BeforeValidator(model_of_form), _TEXT]
 OwnModelRef = Annotated[ModelRef | None, BeforeValidator(model_of_form), _TEXT]
-AgentRef = Annotated[
-    str | InstanceOf[Runnable[Any, Any]] | InstanceOf[OwnAgent] | Callable[..., Any],
-    BeforeValidator(model_of_form),
-    _TEXT,
-]
+AgentRef = Annotated[ModelLike, PlainValidator(model_or_agent_of_form), _TEXT]
 """A model, or an agent of one's own: a reference, a graph, a Runnable, or a function that makes one."""
-OwnAgentRef = Annotated[AgentRef | None, BeforeValidator(model_of_form), _TEXT]
+OwnAgentRef = Annotated[ModelLike | None, PlainValidator(agent_of_form), _TEXT]
 
 
 class Context(BaseModel):

@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import Runnable
+from langgraph.graph import StateGraph
 
 from eigen_graph.core import Domain, EigenGraphError
 from eigen_graph.models.openai import Servers
@@ -18,7 +19,15 @@ from eigen_graph.models.scripted import require_playbook
 from eigen_graph.models.seat import Seat
 from eigen_graph.models.spec import ModelSpec
 
-ModelLike = str | ModelSpec | BaseChatModel | Runnable[Any, Any] | Callable[..., Any] | OwnAgent
+ModelLike = (
+    str
+    | ModelSpec
+    | BaseChatModel
+    | Runnable[Any, Any]
+    | StateGraph[Any, Any, Any, Any]
+    | Callable[..., Any]
+    | OwnAgent
+)
 """A spec, a chat model, or, for the agent alone, an agent of one's own."""
 _OPTIONAL: tuple[Role, ...] = ("verifier", "reflector", "judge")
 """Roles that not every run has: left scripted, they need no playbook before they are asked."""

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from langchain_core.messages import AIMessage, BaseMessage
 
@@ -44,7 +45,6 @@ class Chair(Seat):
         self._manner: Manner | None = None
         self._opening = asyncio.Lock()
         self._stack = AsyncExitStack()
-        self._roomy: asyncio.AbstractEventLoop | None = None
         self._failures = 0
 
     async def open(self) -> None:
@@ -66,7 +66,7 @@ class Chair(Seat):
     async def turn(self, heard: Sequence[BaseMessage], scene: Scene, memory: dict[str, Any]) -> AsyncIterator[Sitting]:
         """A turn of the agent; see `Seat.turn`."""
         await self.open()
-        self._make_room()
+        _make_room(2 * self._concurrency + 16)
         if self._manner is None:
             raise EigenGraphError(f"the agent {self.label} is closed")
         # A thread of its own for each time that a dialogue is played: a checkpointer must not go on from another one.
@@ -91,12 +91,15 @@ class Chair(Seat):
                 f"the run when this is put right: {failure}"
             )
 
-    def _make_room(self) -> None:
-        """Let as many graphs wait in threads as there are episodes: the loop's own are few, and all might wait."""
-        loop = asyncio.get_running_loop()
-        if self._roomy is not loop:
-            self._roomy = loop
-            loop.set_default_executor(ThreadPoolExecutor(2 * self._concurrency + 16, thread_name_prefix="agent"))
+_ROOM: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
+
+
+def _make_room(threads: int) -> None:
+    """Let as many graphs wait in threads as there are episodes: a loop's own are few, and all of them might wait."""
+    loop = asyncio.get_running_loop()
+    if _ROOM.get(loop, 0) < threads:
+        _ROOM[loop] = threads
+        loop.set_default_executor(ThreadPoolExecutor(threads, thread_name_prefix="agent"))
 
 
 class _Watched:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,15 @@ from eigen_graph.models.seat import Spent
 _CHARS_A_TOKEN = 4
 
 
+@dataclass(eq=False)
+class Origin:
+    """A model's message with calls in it."""
+
+    message: AIMessage
+    put: set[str] = field(default_factory=set)
+    """Ids of those of its calls that the dialogue has been asked to run."""
+
+
 class Hearing(BaseCallbackHandler):
     """Listens to one turn; its methods may be called from any thread.
 
@@ -29,8 +39,8 @@ class Hearing(BaseCallbackHandler):
     run_inline = True
 
     def __init__(self, desk: Desk) -> None:
-        self.source: dict[str, AIMessage] = {}
-        """By the id of a call: the message that it was made in."""
+        self.origins: dict[str, Origin] = {}
+        """By the id of a call: the message that it was made in, the latest where a model gives an id twice."""
         self.failures: list[BaseException] = []
         """What model calls have failed with."""
         self._desk = desk
@@ -97,9 +107,8 @@ class Hearing(BaseCallbackHandler):
             )
 
     def _hear(self, message: AIMessage, began: float, asked: int) -> None:
-        for call in (*message.tool_calls, *message.invalid_tool_calls):
-            if call["id"]:
-                self.source[call["id"]] = message
+        origin = Origin(message)
+        self.origins.update({call["id"]: origin for call in message.tool_calls if call["id"]})
         usage = message.usage_metadata
         if usage:
             self._reported.append(usage)

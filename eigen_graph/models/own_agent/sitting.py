@@ -91,10 +91,6 @@ class GraphSitting:
         self._task: asyncio.Task[Any] | None = None
         self._put: dict[str, Call] = {}
         """The calls that the dialogue is running, by the ids that it knows them by."""
-        self._seen: set[str] = set()
-        """Ids of calls that the dialogue has been asked to run."""
-        self._told: list[AIMessage] = []
-        """Model messages whose text the dialogue has."""
         self._acted = False
         """Since the graph was run, it has called a tool of the domain's."""
         self._last = ""
@@ -192,28 +188,26 @@ class GraphSitting:
 
     def _group(self) -> tuple[list[Call], float | None]:
         """The waiting calls of one model message, and how long to wait for more of them; None: until there is one."""
-        desk, sources = self._desk, self._hearing.source
+        desk, origins = self._desk, self._hearing.origins
         desk.waiting[:] = [call for call in desk.waiting if not call.result.done()]
         if not desk.waiting:
             return [], None
-        source = sources.get(desk.waiting[0].id)
-        if source is None:
-            return [call for call in desk.waiting if call.id not in sources][:MAX_CALLS], _SETTLING
-        made = [call["id"] for call in source.tool_calls if call["name"] in desk.tools]
+        origin = origins.get(desk.waiting[0].id)
+        if origin is None:
+            return [call for call in desk.waiting if call.id not in origins][:MAX_CALLS], _SETTLING
+        made = [call["id"] for call in origin.message.tool_calls if call["name"] in desk.tools]
         calls = sorted((call for call in desk.waiting if call.id in made), key=lambda call: made.index(call.id))
-        answered = sum(call_id in self._seen for call_id in made)
-        return calls[:MAX_CALLS], 0 if len(calls) >= min(len(made) - answered, MAX_CALLS) else _GRACE
+        return calls[:MAX_CALLS], 0 if len(calls) >= min(len(made) - len(origin.put), MAX_CALLS) else _GRACE
 
     def _asking(self, calls: Sequence[Call]) -> AIMessage:
         """The calls as a message, with what the model said beside them."""
         self._acted = True
-        source, text = self._hearing.source.get(calls[0].id), ""
-        if source is not None and not any(source is one for one in self._told):
-            self._told.append(source)
-            text = source.text
+        origin, text = self._hearing.origins.get(calls[0].id), ""
+        if origin is not None:
+            text = "" if origin.put else origin.message.text
+            origin.put.update(call.id for call in calls)
         for call in calls:
             self._desk.waiting.remove(call)
-            self._seen.add(call.id)
             name = scrub(call.id)[:_MAX_ID] or f"call_{len(self._heard)}"
             while name in self._put:
                 name += "_"
