@@ -57,7 +57,7 @@ class Policy:
 
     def tools_named_in(self, number: str) -> tuple[str, ...]:
         """Tool names that a clause mentions in backticks: what it binds."""
-        return tuple(dict.fromkeys(re.findall(r"`([A-Za-z_]\w*)`", self.clause(number))))
+        return tuple(dict.fromkeys(re.findall(r"`([A-Za-z_][\w-]*)`", self.clause(number))))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import difflib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from eigen_graph.core import EigenGraphError
 from eigen_graph.domains.foreign.backend import Answers
@@ -112,11 +113,16 @@ class Manifest(_Part):
     policy: str = "policy.md"
     """Markdown with numbered clauses, beside the manifest."""
     now: str = "2025-06-02T09:00:00"
-    """The domain's fixed present, ISO 8601."""
+    """The domain's fixed present, ISO 8601; YAML reads it as a time of its own."""
     max_result_chars: int = Field(20_000, ge=100, le=1_000_000)
     """A longer answer is refused with an error that says so."""
     tools: ToolsPart
     state: StatePart = StatePart()
+
+    @field_validator("now", mode="before")
+    @classmethod
+    def _is_text(cls, now: Any) -> Any:
+        return now.isoformat() if isinstance(now, date) else now
 
 
 def read_manifest(path: Path) -> Manifest:
