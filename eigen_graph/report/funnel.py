@@ -59,8 +59,11 @@ class Funnel:
         self.reasons[UNREADABLE, UNREADABLE].append((name, "its row in the ledger cannot be read"))
 
     def add_plans(self, plans: Iterable[str]) -> None:
-        """Count the plans that no instance was made for. To be called last."""
-        if left := len(set(plans) - self.tried):
+        """Count the plans that no instance was made for. To be called last.
+
+        Which plan a damaged row was made by is not known: it is one of those that are left.
+        """
+        if (left := len(set(plans) - self.tried) - self.ended[0, UNREADABLE]) > 0:
             self.ended[0, NOT_TRIED] += left
 
     def steps(self) -> tuple[Step, ...]:

@@ -79,6 +79,8 @@ class RunSource:
             spending = spent(ledger)
             coverage = cells(ledger)
             self.figures = [*self._counted(ledger), *proofs.figures(), covered(coverage), self._spent(ledger, lineage)]
+        if damaged := funnel.ended[0, UNREADABLE]:
+            self.notes.append(f"{counted(damaged, 'row')} of the ledger cannot be read.")
         if proofs.survived > len(proofs.survivors):
             self.notes.append(f"{len(proofs.survivors)} of {proofs.survived} surviving mutants are listed.")
         return RunSection(
