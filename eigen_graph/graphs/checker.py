@@ -45,7 +45,7 @@ class CheckerState(CheckerRequest, total=False):
 
 async def build(state: CheckerState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Derive the criteria from the task's reference solution."""
-    domain = context_of(runtime).resolved_domain
+    domain = (await context_of(runtime)).resolved_domain
     try:
         checker = build_checker(Task.from_json(state["task"]), domain)
     except (EigenGraphError, ToolError) as error:
@@ -57,7 +57,7 @@ async def prove(state: CheckerState, runtime: Runtime[Context]) -> dict[str, Any
     """Hold the checker to its mutants (all must fail) and valid variants (all must pass)."""
     if "checker" not in state:
         return {}
-    context, seed = context_of(runtime), state.get("seed", 0)
+    context, seed = await context_of(runtime), state.get("seed", 0)
     checker = Checker.from_json(state["checker"])
     name = _content(state["checker"], seed, context.min_kill_rate)
     proof = context.proofs.get(name)

@@ -217,6 +217,17 @@ class Context(BaseModel):
             self._cast = self._build(None, self._budget)
         return self._cast
 
+    async def load(self, *, models: bool = False) -> None:
+        """Read the domain, and make the models where they are wanted, without holding up the event loop.
+
+        Raises:
+            EigenGraphError: They cannot be.
+        """
+        if "resolved_domain" not in self.__dict__:
+            await asyncio.to_thread(lambda: self.resolved_domain)
+        if models and self._cast is None:
+            self._cast = await asyncio.to_thread(self._build, None, self._budget)
+
     async def preflight(
         self, budget: Budget | None = None, *, trials: Budget | None = None, given: bool = False
     ) -> None:
@@ -231,7 +242,8 @@ class Context(BaseModel):
             EigenGraphError: A spec, key, price or playbook is missing, a server cannot be reached, or a scripted
                 verifier, user, agent or reviewer is to play what another model wrote.
         """
-        async with self._build(None, budget) as cast:
+        await self.load()
+        async with await asyncio.to_thread(self._build, None, budget) as cast:
             if not given:
                 _require_playable(cast, self.workflow)
                 targets(self.resolved_domain, self.clauses)
@@ -280,21 +292,25 @@ class Context(BaseModel):
         return Prompt.parse(name, self.prompts[name]) if name in self.prompts else bundled(name)
 
 
-def context_of(runtime: Runtime[Context]) -> Context:
-    """The context a graph was run with; the defaults when it was run without one.
+async def context_of(runtime: Runtime[Context], *, models: bool = False) -> Context:
+    """The context a graph was run with, its domain read; the defaults when it was run without one.
+
+    Args:
+        runtime: Of the node.
+        models: Whether the node asks a model.
 
     Raises:
-        EigenGraphError: It is that of another graph.
+        EigenGraphError: It is that of another graph, or its domain or a model cannot be had.
     """
     given: Any = runtime.context  # None without one, whatever the annotation says
-    if given is None or isinstance(given, Mapping):
-        return Context.model_validate(given or {})
-    if not isinstance(given, Context):
+    context = Context.model_validate(given or {}) if given is None or isinstance(given, Mapping) else given
+    if not isinstance(context, Context):
         raise EigenGraphError(
             f"a graph of eigen_graph runs with a Context, not with {type(given).__name__}: let that extend Context, or "
             "call the graph in a node of yours, `await pipeline.ainvoke(state, context=Context(...))`"
         )
-    return given
+    await context.load(models=models)
+    return context
 
 
 def _kept(model: ModelLike) -> str:

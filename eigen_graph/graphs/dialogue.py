@@ -78,7 +78,7 @@ async def begin(state: DialogueState, runtime: Runtime[Context]) -> Command[Lite
     Raises:
         EigenGraphError: The history ends amid a turn, or with the dialogue's end.
     """
-    context = context_of(runtime)
+    context = await context_of(runtime)
     systems = instructions(context, Task.from_json(state["task"]))
     messages = state.get("history") or [Message(role="assistant", content=GREETING).to_json()]
     update = {
@@ -106,12 +106,12 @@ def instructions(context: Context, task: Task) -> dict[Actor, str]:
 
 async def user(state: DialogueState, runtime: Runtime[Context]) -> Command[Literal["agent", "close"]]:
     """The user's turn."""
-    return await _turn(state, context_of(runtime), "user")
+    return await _turn(state, await context_of(runtime, models=True), "user")
 
 
 async def agent(state: DialogueState, runtime: Runtime[Context]) -> Command[Literal["user", "close"]]:
     """The agent's turn."""
-    return await _turn(state, context_of(runtime), "assistant")
+    return await _turn(state, await context_of(runtime, models=True), "assistant")
 
 
 async def close(state: DialogueState) -> dict[str, Any]:

@@ -91,7 +91,7 @@ async def begin(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, A
     Raises:
         EigenGraphError: A setting is wrong, a model cannot be used, or the folder holds something else.
     """
-    settings, context = settings_of(state), context_of(runtime)
+    settings, context = settings_of(state), await context_of(runtime)
     start = await begin_production(state, runtime)
     started: Any = {**state, **start}
     async with opened(started, context) as ledger:
@@ -108,7 +108,7 @@ async def begin(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, A
 
 async def pilot(state: EvolutionState, runtime: Runtime[Context]) -> Command[Literal["reflect", "__end__"]]:
     """See to it that the champion has worked enough to be reflected upon."""
-    context, settings = context_of(runtime), settings_of(state)
+    context, settings = await context_of(runtime), settings_of(state)
     async with opened(state, context) as ledger:
         champion = await founded(ledger, context)
         arm = generation_arm(champion, context)
@@ -131,7 +131,7 @@ async def reflect(
     state: EvolutionState, runtime: Runtime[Context]
 ) -> Command[Literal["screen", "decide", "settle", "__end__"]]:
     """Have the failures of a living generation answered by patches; without a usable one the round is over."""
-    context, settings, number = context_of(runtime), settings_of(state), state["round"]
+    context, settings, number = await context_of(runtime), settings_of(state), state["round"]
     async with opened(state, context) as ledger:
         if why := state.get("finished") or await asyncio.to_thread(_over, state, settings, ledger):
             return Command(goto="settle", update={"finished": why})
@@ -162,7 +162,7 @@ async def reflect(
 
 async def screen(state: EvolutionState, runtime: Runtime[Context]) -> Command[Literal["confirm", "decide"]]:
     """Candidates work their parent's seeds."""
-    async with opened(state, context_of(runtime)) as ledger:
+    async with opened(state, await context_of(runtime)) as ledger:
         chosen = await (await _contest(state, runtime, ledger)).screening(state["names"], below=state["tried"])
     if chosen is None:
         return Command(goto="decide")
@@ -172,7 +172,7 @@ async def screen(state: EvolutionState, runtime: Runtime[Context]) -> Command[Li
 async def confirm(state: EvolutionState, runtime: Runtime[Context]) -> Command[Literal["confirm", "decide"]]:
     """One look at the chosen candidate and its parent on fresh seeds."""
     settings = settings_of(state)
-    async with opened(state, context_of(runtime)) as ledger:
+    async with opened(state, await context_of(runtime)) as ledger:
         contest = await _contest(state, runtime, ledger)
         done, size = ((0, *settings.gate.looks)[state["look"] + at] for at in (0, 1))
         if not await contest.may_work(f"g{state['parent']}", range(state["fresh"] + done, state["fresh"] + size)):
@@ -196,7 +196,7 @@ async def confirm(state: EvolutionState, runtime: Runtime[Context]) -> Command[L
 async def decide(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, Any]:
     """End the round: the winner's fresh work enters the data set, and a confirmed candidate is a generation."""
     number, name = state["round"], state["chosen"]
-    async with opened(state, context_of(runtime)) as ledger:
+    async with opened(state, await context_of(runtime)) as ledger:
         contest = await _contest(state, runtime, ledger)
         accepted = bool(name) and state["ruling"] in {"confirmed", "ungated"}
         if not name:
@@ -215,8 +215,8 @@ async def decide(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, 
 
 async def settle(state: EvolutionState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Evolution is over: say so, and leave the rest to production."""
-    async with opened(state, context_of(runtime)) as ledger:
-        champion = await founded(ledger, context_of(runtime))
+    async with opened(state, await context_of(runtime)) as ledger:
+        champion = await founded(ledger, await context_of(runtime))
         notes = await asyncio.to_thread(ledger.notes)
         data = {"round": state["round"], "why": state["finished"], "generation": champion.number}
         if not notes or (notes[-1].kind, notes[-1].data) != ("ended", data):
@@ -259,7 +259,7 @@ async def _round(number: int, ledger: Ledger) -> RoundRow:
 async def _contest(state: EvolutionState, runtime: Runtime[Context], ledger: Ledger) -> Contest:
     return Contest(
         ledger=ledger,
-        context=context_of(runtime),
+        context=await context_of(runtime),
         settings=settings_of(state),
         seed=state["seed"],
         round=state["round"],

@@ -35,7 +35,7 @@ from eigen_graph.graphs.recording import (
     recorded,
     require_settings,
 )
-from eigen_graph.runs import Ledger
+from eigen_graph.runs import Ledger, RunFolder
 
 _SMALL_BATCH = 8
 """When few are missing, as many as this are tried at once if the yield so far asks for it."""
@@ -95,7 +95,7 @@ async def begin(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
         generation=state.get("generation", 0),
     )
     start: dict[str, Any] = {"tried": 0, "accepted": 0, "planned": 0, "batch": min(count, request["max_tries"])}
-    context = context_of(runtime)
+    context = await context_of(runtime)
     if context.ledger is None:
         await context.preflight()
         start["out"] = await asyncio.to_thread(_own_folder, context, request)
@@ -105,12 +105,17 @@ async def begin(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
 def _own_folder(context: Context, request: RunRequest) -> str:
     path = Path(context.out or free_folder(context.resolved_domain.name))
     if (path / "run.json").exists():
-        folder = find_run(path, context)
-        require_settings(folder, context)
+        folder = _as_begun(path, context)
         folder.require({"request": dict(request)})
     else:
         folder = begin_run(path, context, request)
     return str(folder.path)
+
+
+def _as_begun(path: Path | str, context: Context) -> RunFolder:
+    folder = find_run(path, context)
+    require_settings(folder, context)
+    return folder
 
 
 @asynccontextmanager
@@ -126,8 +131,7 @@ async def opened(state: RunState, context: Context) -> AsyncIterator[Ledger]:
     path = context.out or state.get("out")
     if not path:  # begun by a command, which knows its folder, and gone on with elsewhere
         raise EigenGraphError("where does this run lie? Name its folder in the setting `out`, beside its own settings")
-    folder = await asyncio.to_thread(find_run, path, context)
-    require_settings(folder, context)
+    folder = await asyncio.to_thread(_as_begun, path, context)
     async with recorded(context, folder, budget_of(folder)) as ledger:
         yield ledger
 
@@ -135,9 +139,9 @@ async def opened(state: RunState, context: Context) -> AsyncIterator[Ledger]:
 async def plan(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Plans for the coming batch; targets that accepted dialogues have not covered come first."""
     first, wanted = state["planned"], min(state["plans"], state["batch"])
-    async with opened(state, context_of(runtime)) as ledger:
+    async with opened(state, await context_of(runtime)) as ledger:
         await planned(
-            await _arm(state, context_of(runtime), ledger), ledger, first=first, count=wanted, seed=state["seed"]
+            await _arm(state, await context_of(runtime), ledger), ledger, first=first, count=wanted, seed=state["seed"]
         )
     return {"first_plan": first, "planned": first + wanted}
 
@@ -150,7 +154,7 @@ async def batch(state: RunState, runtime: Runtime[Context]) -> Command[Literal["
         EigenGraphError: The server is gone, the budget is spent, the ledger cannot be written: what was in work is
             left where it is, its replies recorded.
     """
-    context = context_of(runtime)
+    context = await context_of(runtime)
     told = {name: state[name] for name in ("count", "accepted", "tried", "max_tries", "batch")}
     answer = ask(context.approve, "batch", told, BatchApproval)
     if answer.decision == "stop":

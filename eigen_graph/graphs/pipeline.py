@@ -90,7 +90,7 @@ def _played(state: Instance, done: Mapping[str, Any]) -> dict[str, Any]:
 
 async def judge(state: Instance, runtime: Runtime[Context], _node: NodeSpec, _visit: int) -> dict[str, Any]:
     """Judge: the checker's verdict, and whose fault a failure is."""
-    domain = context_of(runtime).resolved_domain
+    domain = (await context_of(runtime)).resolved_domain
     trajectory, proven = Trajectory.from_json(state["trajectory"]), Checker.from_json(state["checker"])
     waits = "code" in proven.basis or domain.blocking
     verdict = await asyncio.to_thread(proven.judge, trajectory, domain) if waits else proven.judge(trajectory, domain)
@@ -204,7 +204,8 @@ def _guarded(name: str, node: NodeSpec, kin: Sequence[str], *, standalone: bool)
             "stage": node.kind,
             "began": state.get("began", time.time()),
         }
-        if standalone and node.kind in {"dialogue", "repair"} and _declined(state, context_of(runtime), name):
+        costly = standalone and node.kind in {"dialogue", "repair"}
+        if costly and _declined(state, await context_of(runtime), name):
             return update | {"outcome": _GONE, "blame": None, "reason": f"skipped before {name}", "evidence": []}
         problem = ""
         for _ in range(node.retries + 1):
@@ -224,8 +225,9 @@ def _guarded(name: str, node: NodeSpec, kin: Sequence[str], *, standalone: bool)
 
 
 def _declined(state: Instance, context: Context, name: str) -> bool:
-    task = state["task"]
-    told = {"node": name, "instance": state.get("id", ""), "task": (task.get("description") or {}).get("purpose")}
+    if "dialogue" not in context.approve:
+        return False
+    told = {"node": name, "instance": state.get("id", ""), "scenario": str(Task.from_json(state["task"]).user_scenario)}
     return ask(context.approve, "dialogue", told, DialogueApproval).decision == "skip"
 
 

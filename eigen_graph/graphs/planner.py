@@ -74,7 +74,7 @@ async def cover(state: PlannerState, runtime: Runtime[Context]) -> dict[str, Any
     """Lay out the rows to be planned, where they are not given."""
     if "rows" in state:
         return {}
-    context = context_of(runtime)
+    context = await context_of(runtime, models=True)
     rows = covering_rows(
         context.resolved_domain,
         state.get("count", 8),
@@ -89,7 +89,7 @@ async def cover(state: PlannerState, runtime: Runtime[Context]) -> dict[str, Any
 
 async def write(state: PlannerState, runtime: Runtime[Context]) -> Command[Literal["write", "__end__"]]:
     """Have the next few rows turned into pairs, showing the titles there are so that nothing overlaps."""
-    context, done = context_of(runtime), state.get("plans", [])
+    context, done = await context_of(runtime, models=True), state.get("plans", [])
     rows = state["rows"][len(done) : len(done) + _ROWS_A_CALL]
     if not rows:
         return Command(goto="__end__")

@@ -106,7 +106,7 @@ async def reflect(state: ReflectState, runtime: Runtime[Context]) -> dict[str, A
     Raises:
         InfrastructureError: The model server failed.
     """
-    context, asked = context_of(runtime), state.get("asked", 0)
+    context, asked = await context_of(runtime, models=True), state.get("asked", 0)
     blueprint = _blueprint(state, context)
     messages = context.prompt("reflector").messages(
         most_ops=str(MAX_PROPOSED),
@@ -133,7 +133,7 @@ async def reflect(state: ReflectState, runtime: Runtime[Context]) -> dict[str, A
 
 async def examine(state: ReflectState, runtime: Runtime[Context]) -> Command[Literal["reflect", "__end__"]]:
     """Keep what is valid; ask again while something was not, and more is wanted."""
-    context = context_of(runtime)
+    context = await context_of(runtime, models=True)
     blueprint = _blueprint(state, context)
     proposals, refused = list(state.get("proposals", [])), list(state.get("refused", []))
     before = len(refused)

@@ -65,7 +65,7 @@ class ReviewState(ReviewRequest, total=False):
 
 async def review(state: ReviewState, runtime: Runtime[Context]) -> dict[str, Any]:
     """Ask for the decision and hold it to the verdict."""
-    context, task = context_of(runtime), Task.from_json(state["task"])
+    context, task = await context_of(runtime, models=True), Task.from_json(state["task"])
     messages = context.prompt(state.get("prompt") or "reviewer").messages(
         policy=context.resolved_domain.policy.text,
         evaluation=(state.get("plan") or {}).get("evaluation", ""),

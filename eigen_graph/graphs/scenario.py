@@ -89,7 +89,7 @@ def cue_of(state: ScenarioRequest, domain: Domain) -> Cue:
 
 async def draft(state: ScenarioState, runtime: Runtime[Context]) -> Command[Literal["examine", "explore", "__end__"]]:
     """One move of the writer: look-ups, or a submission."""
-    context = context_of(runtime)
+    context = await context_of(runtime, models=True)
     domain, messages = context.resolved_domain, list(state.get("messages", []))
     opening = [] if messages else _opening(state, context, domain)
     scene = Scene(id=state.get("id", "task"), cue=cue_of(state, domain), attempt=state.get("attempt", 0))
@@ -106,7 +106,7 @@ async def draft(state: ScenarioState, runtime: Runtime[Context]) -> Command[Lite
 
 async def explore(state: ScenarioState, runtime: Runtime[Context]) -> Command[Literal["draft", "__end__"]]:
     """Answer the writer's look-ups; nothing it calls can change anything."""
-    context = context_of(runtime)
+    context = await context_of(runtime)
     reply, used = _last_reply(state), state.get("look_ups", 0)
     if used >= context.max_look_ups:
         reason = f"the writer looked around {used} times and submitted nothing"
@@ -117,7 +117,7 @@ async def explore(state: ScenarioState, runtime: Runtime[Context]) -> Command[Li
 
 async def examine(state: ScenarioState, runtime: Runtime[Context]) -> Command[Literal["draft", "__end__"]]:
     """Run what was submitted; send faults back, or end with the task."""
-    context = context_of(runtime)
+    context = await context_of(runtime)
     used = state.get("submissions", 0) + 1
     calls = calls_of(_last_reply(state))
     submitted = [call for call in calls if call.name == submit_task.name]

@@ -68,7 +68,7 @@ async def verify(state: VerificationState, runtime: Runtime[Context]) -> dict[st
     Without a usable answer the task counts as sound: a gate that cannot speak must not stop the line, behind which the
     checker's proof and the reviewer still stand.
     """
-    context, task = context_of(runtime), Task.from_json(state["task"])
+    context, task = await context_of(runtime, models=True), Task.from_json(state["task"])
     domain = context.resolved_domain
     try:
         solution = await aside(domain, lambda: list(_solution(task, domain)))
