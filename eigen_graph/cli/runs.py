@@ -17,7 +17,7 @@ from eigen_graph.core import Domain, EigenGraphError
 from eigen_graph.domains import load_domain
 from eigen_graph.evaluation.folder import is_evaluation
 from eigen_graph.runs import LedgerReader, RunFolder
-from eigen_graph.runs.datasets import FORMATS, export_run
+from eigen_graph.runs.datasets import FORMATS, PLAIN, export_run
 from eigen_graph.runs.verify import Finding, verify_run
 
 RunPath = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
@@ -126,7 +126,9 @@ def export(  # noqa: PLR0917  # one parameter an option is how Typer works
             "--format",
             "-f",
             metavar="NAME",
-            help=f"What to write: {', '.join(FORMATS)}; may be given more than once. Default: all of them.",
+            help="What to write; may be given more than once. Default: "
+            f"{', '.join(PLAIN)}. `all` writes every one:\n\n"
+            + "\n\n".join(f"{name}: {kind.about}." for name, kind in FORMATS.items()),
         ),
     ] = None,
     view: Annotated[
@@ -147,12 +149,10 @@ def export(  # noqa: PLR0917  # one parameter an option is how Typer works
 ) -> None:
     """Write the accepted dialogues of a run as data sets, with a card."""
     folder = _synthesized(run)
-    if unknown := sorted(set(formats or ()) - set(FORMATS)):
-        raise EigenGraphError(f"no format {', '.join(unknown)}; there are {', '.join(FORMATS)}")
     if not dedup > 0:  # also refuses NaN
         raise EigenGraphError(f"--dedup must be above 0, not {dedup:g}: at 0, every task is like every other")
     report = export_run(
-        folder, formats or list(FORMATS), out=to, domain=_domain(folder), view=view.value, dedup_threshold=dedup
+        folder, formats or list(PLAIN), out=to, domain=_domain(folder), view=view.value, dedup_threshold=dedup
     )
     if as_json:
         print_json(report.to_json())

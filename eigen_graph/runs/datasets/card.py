@@ -31,7 +31,14 @@ _ABOUT = {
     "user_sft": "the simulated user's view, roles swapped; its own tool calls are in it, the agent's are not",
     "rl": "tasks with the checker that judges each, and the database both mean",
     "tasks": "tau2 task JSON",
+    "openai": "the agent's view as OpenAI's fine-tuning takes it: `messages`, `tools`; `weight` 0 for the greeting",
+    "sharegpt": "the agent's view as ShareGPT's readers have it, without the greeting; `dataset_info.json` beside it",
+    "trl/sft": "the agent's view for TRL's SFTTrainer; `sft.py` beside it trains on it",
+    "trl/tasks": "tasks with checkers for TRL's GRPOTrainer; `grpo.py` beside it trains on them",
+    "verifiers": "tasks with checkers, in a package for verifiers",
+    "openenv": "tasks with checkers, in a package for OpenEnv: an environment's server and its client",
 }
+"""By a file's path without its ending, or by its folder."""
 
 
 def write_card(folder: RunFolder, ledger: LedgerReader, report: ExportReport, domain: Domain, view: View) -> None:
@@ -77,15 +84,16 @@ def _head(folder: RunFolder, report: ExportReport, domain: Domain, view: View) -
         f"each accepted by its own executable checker and by a reviewer. "
         f"Made by eigen_graph {folder.info.eigen_graph} on {folder.info.created}, exported by {__version__}.\n"
     )
+    if domain.judged_by:
+        yield f"**Judged by {domain.judged_by}.**\n"
     yield "| file | rows | what |"
     yield "|---|---|---|"
     for name, rows in report.files.items():
-        about = _ABOUT[name.partition(".")[0]]
-        per = f", one row a {view}" if "sft" in name else ""
+        stem = name.partition(".")[0]
+        about = _ABOUT.get(stem) or _ABOUT[stem.partition("/")[0]]
+        per = f", one row a {view}" if stem in ("sft", "user_sft") else ""
         yield f"| `{name}` | {rows} | {about}{per} |"
     settings = ", ".join(f"{name} {json.dumps(value)}" for name, value in _told(folder.info.settings)) or "none"
-    if domain.judged_by:
-        yield f"**Judged by {domain.judged_by}.**\n"
     yield f"\nDatabase digest: `{folder.info.database or 'not recorded'}`. Settings: {settings}."
 
 

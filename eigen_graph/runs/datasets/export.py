@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 from eigen_graph.checkers.contamination import RESERVED
-from eigen_graph.core import Domain, EigenGraphError, Task, UnknownNameError
-from eigen_graph.domains import load_domain
+from eigen_graph.core import Domain, EigenGraphError, Task
+from eigen_graph.domains import absolute_reference, load_domain
 from eigen_graph.runs.datasets.card import write_card
-from eigen_graph.runs.datasets.dialogues import COLUMNS, View, agent_examples, user_examples
+from eigen_graph.runs.datasets.dialogues import View
 from eigen_graph.runs.datasets.duplicates import Duplicates
-from eigen_graph.runs.datasets.files import Draft, JsonLines, JsonList, Parquet, clean
+from eigen_graph.runs.datasets.files import Text, clean
+from eigen_graph.runs.datasets.formats import FORMATS, PLAIN, Order, Outlet, chosen
 from eigen_graph.runs.datasets.overlap import Overlap
 from eigen_graph.runs.datasets.report import ExportReport
-from eigen_graph.runs.datasets.tasks import rl_task, tau2_task
 from eigen_graph.runs.folder import RunFolder
 from eigen_graph.runs.rows import InstanceRow
-
-FORMATS = ("sft", "user_sft", "rl", "tau2")
-"""What `export_run` can write: the agent's dialogues, the user's, tasks with checkers, tau2 task JSON."""
-
-_Rows = Callable[[InstanceRow], Iterator[dict[str, Any]]]
 
 
 def export_run(
     folder: RunFolder,
-    formats: Sequence[str] = FORMATS,
+    formats: Sequence[str] = PLAIN,
     *,
     out: Path | None = None,
     domain: Domain | None = None,
@@ -44,7 +37,7 @@ def export_run(
 
     Args:
         folder: The run.
-        formats: Which of `FORMATS`.
+        formats: Names of `FORMATS`, or `all`.
         out: Where to; `export/` in the run's folder when left out.
         domain: The run's domain; loaded by the name in `run.json` when left out.
         view: Whether `sft` and `user_sft` have a row for each dialogue or one for each turn.
@@ -55,18 +48,25 @@ def export_run(
         UnknownNameError: There is no such format.
         EigenGraphError: The run has no ledger, its domain cannot be loaded, or the files cannot be written.
     """
-    if unknown := [name for name in formats if name not in FORMATS]:
-        raise UnknownNameError(f"no export format {unknown[0]!r}; there are {', '.join(FORMATS)}")
+    wanted = [FORMATS[name] for name in chosen(formats)]
+    reference = named if isinstance(named := folder.info.settings.get("context", {}).get("domain"), str) else ""
     domain = domain or load_domain(folder.info.domain)
     report = ExportReport(out or folder.export_path, overlap=Overlap.of(domain))
     duplicates = Duplicates(dedup_threshold, reads=_read_tools(domain))
     try:
         report.folder.mkdir(parents=True, exist_ok=True)
         with folder.reader() as ledger, ExitStack() as unfinished:
-            outlets: list[tuple[_Rows, list[Draft]]] = []
-            for name in dict.fromkeys(formats):
-                rows, drafts = _outlet(name, report.folder, domain, view, folder.info.database, keep_eigen=keep_eigen)
-                outlets.append((rows, [unfinished.enter_context(draft) for draft in drafts]))
+            order = Order(
+                report.folder,
+                domain,
+                absolute_reference(reference or domain.name),
+                folder.info.database,
+                view,
+                keep_eigen=keep_eigen,
+            )
+            outlets = [each.open(order) for each in wanted]
+            for draft in (draft for outlet in outlets for draft in outlet.drafts):
+                unfinished.enter_context(draft)
             for row in ledger.instances("accepted"):
                 report.accepted += 1
                 task = Task.from_json(row.task)
@@ -79,9 +79,11 @@ def export_run(
                     _measure(row, task, report)
             if report.overlap:
                 report.overlap.dropped = ledger.count_reasons(RESERVED)
-            for draft in (draft for _, drafts in outlets for draft in drafts):
-                draft.publish()
-                report.files[draft.path.name] = draft.rows
+            for outlet in outlets:
+                for draft in outlet.drafts:
+                    draft.publish()
+                    if not isinstance(draft, Text):
+                        report.files[draft.path.relative_to(report.folder).as_posix()] = draft.rows
             write_card(folder, ledger, report, domain, view)
     except OSError as error:
         raise EigenGraphError(f"cannot write to {report.folder}: {error.strerror or error}") from error
@@ -96,22 +98,9 @@ def _measure(row: InstanceRow, task: Task, report: ExportReport) -> None:
         report.overlap.add(row.id, task)
 
 
-def _outlet(
-    name: str, out: Path, domain: Domain, view: View, database: str, *, keep_eigen: bool
-) -> tuple[_Rows, list[Draft]]:
-    """What a format makes of an instance, and the files that it goes to."""
-    if name == "rl":
-        return lambda row: iter([rl_task(row, domain, database)]), [JsonLines(out / "rl.jsonl")]
-    if name == "tau2":
-        return lambda row: iter([tau2_task(row, keep_eigen=keep_eigen)]), [JsonList(out / "tasks.json")]
-    examples = agent_examples if name == "sft" else user_examples
-    files = [JsonLines(out / f"{name}.jsonl"), Parquet(out / f"{name}.parquet", COLUMNS, as_text=("tools",))]
-    return partial(examples, domain=domain, view=view), files
-
-
-def _write(row: InstanceRow, outlets: list[tuple[_Rows, list[Draft]]]) -> None:
-    for rows, drafts in outlets:
-        for example, text in map(clean, rows(row)):
+def _write(row: InstanceRow, outlets: list[Outlet]) -> None:
+    for make, drafts in (part for outlet in outlets for part in outlet.parts):
+        for example, text in map(clean, make(row)):
             for draft in drafts:
                 draft.add(example, text)
 

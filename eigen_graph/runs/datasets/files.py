@@ -84,6 +84,25 @@ class JsonList(Draft):
             self._file.close()
 
 
+class Text(Draft):
+    """A text that is known beforehand.
+
+    Args:
+        path: The file.
+        text: What it holds.
+    """
+
+    def __init__(self, path: Path, text: str) -> None:
+        super().__init__(path)
+        self.part.write_text(text, encoding="utf-8", newline="\n")
+
+    def add(self, row: Row, text: str) -> None:
+        """Nothing is added to it."""
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
 class Parquet(Draft):
     """A Parquet file.
 
