@@ -5,20 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from langchain_core.language_models import BaseChatModel
 from langgraph.runtime import Runtime
 from pydantic import (
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
-    InstanceOf,
-    PlainValidator,
     PrivateAttr,
-    WithJsonSchema,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
@@ -30,23 +25,17 @@ from eigen_graph.domains import absolute_reference, load_domain
 from eigen_graph.graphs.approval import Step
 from eigen_graph.graphs.coverage import targets
 from eigen_graph.graphs.evolving.outcome import Features
-from eigen_graph.graphs.forms import (
-    agent_of_form,
-    gathered,
-    model_of_form,
-    model_or_agent_of_form,
-    picker,
-    prompt_fields,
-)
+from eigen_graph.graphs.forms import gathered, picker, prompt_fields
 from eigen_graph.graphs.kept import Kept
 from eigen_graph.graphs.plan_rules import PlanRule
+from eigen_graph.graphs.playable import require_playable
 from eigen_graph.graphs.prompting import Prompt, bundled
+from eigen_graph.graphs.references import AgentRef, DomainRef, OwnAgentRef, OwnModelRef
 from eigen_graph.graphs.workflow import DEFAULT, WorkflowSpec
 from eigen_graph.graphs.worlds import Worlds
-from eigen_graph.models import Budget, Cast, ModelLike, ModelSpec, OwnAgent, Role, Seat, is_own_agent
+from eigen_graph.models import Budget, Cast, ModelLike, ModelSpec, OwnAgent, Role, is_own_agent
 from eigen_graph.runs import Ledger
 
-_TEXT = WithJsonSchema({"type": "string"})
 _MODELS = (
     "model",
     "planner_model",
@@ -58,12 +47,6 @@ _MODELS = (
     "reflector_model",
     "judge_model",
 )
-DomainRef = Annotated[str | InstanceOf[Domain], _TEXT]
-ModelRef = Annotated[str | InstanceOf[BaseChatModel], BeforeValidator(model_of_form), _TEXT]
-OwnModelRef = Annotated[ModelRef | None, BeforeValidator(model_of_form), _TEXT]
-AgentRef = Annotated[ModelLike, PlainValidator(model_or_agent_of_form), _TEXT]
-"""A model, or an agent of one's own: a reference, a graph, a Runnable, or a function that makes one."""
-OwnAgentRef = Annotated[ModelLike | None, PlainValidator(agent_of_form), _TEXT]
 
 
 class Context(BaseModel):
@@ -245,7 +228,7 @@ class Context(BaseModel):
         await self.load()
         async with await asyncio.to_thread(self._build, None, budget) as cast:
             if not given:
-                _require_playable(cast, self.workflow)
+                require_playable(cast, self.workflow)
                 targets(self.resolved_domain, self.clauses)
             cast.check_budget(trials or Budget())
             await cast.preflight()
@@ -319,21 +302,3 @@ def _kept(model: ModelLike) -> str:
         spec = ModelSpec.parse(model)
         return str(spec.anywhere()) if spec.kind == "agent" else model
     return OwnAgent.of(model).title if is_own_agent(model) else type(model).__name__
-
-
-def _require_playable(cast: Cast, workflow: WorkflowSpec) -> None:
-    """A scripted verifier, user, agent or reviewer goes by its case: what another model wrote is none."""
-    if isinstance(own := cast.players["writer"], Seat):
-        raise EigenGraphError(
-            f"{own.label} is an agent of your own, which takes the agent's chair only: give it as --agent-model, and "
-            "name a model for the other roles (--model)"
-        )
-    acting: list[Role] = ["user", "agent", "reviewer"]
-    if any(node.kind == "verifier" for node in workflow.nodes.values()):
-        acting.insert(0, "verifier")
-    lost = [role for role in acting if cast.players[role].plays_cases]
-    if lost and not cast.players["writer"].plays_cases:
-        raise EigenGraphError(
-            f"a scripted {' and '.join(lost)} can play only what the scripted writer wrote: "
-            f"give the {' and the '.join(lost)} a model too, or leave the writer scripted"
-        )

@@ -9,12 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from langchain_core.runnables import Runnable
-from langgraph.graph import StateGraph
-
 from eigen_graph.core import EigenGraphError
 from eigen_graph.graphs.prompting import Prompt, bundled
-from eigen_graph.models import OwnAgent
 
 NODES: Mapping[str, tuple[str, ...]] = {
     "planner": ("write", "plan"),
@@ -78,38 +74,6 @@ def spread_out(fields: Mapping[str, Any]) -> dict[str, Any]:
     prompts = dict(given.pop("prompts", None) or {})
     shown = {role + _SUFFIX: prompts.pop(role) for role in NODES if role in prompts}
     return given | shown | ({"prompts": prompts} if prompts else {})
-
-
-def model_of_form(value: Any) -> Any:
-    """A model's spec as a form may send it: `openai/NAME` is what pickers call `openai:NAME`, empty text is none."""
-    if not isinstance(value, str):
-        return value
-    return value.replace("/", ":", 1) if value.startswith("openai/") else value.strip() or None
-
-
-def model_or_agent_of_form(value: Any) -> Any:
-    """As `agent_of_form`, where there must be one.
-
-    Raises:
-        ValueError: There is none.
-    """
-    if (found := agent_of_form(value)) is None:
-        raise ValueError("a model is needed: scripted, openai:NAME, hf:FOLDER")
-    return found
-
-
-def agent_of_form(value: Any) -> Any:
-    """As `model_of_form`, or an agent of one's own.
-
-    Raises:
-        ValueError: It is neither.
-    """
-    if value is None or isinstance(value, str):
-        return model_of_form(value)
-    if not isinstance(value, Runnable | OwnAgent | StateGraph) and not callable(value):
-        name = type(value).__name__
-        raise ValueError(f"{name} is neither a model nor an agent: give a graph or a Runnable")  # noqa: TRY004  # pydantic's
-    return value
 
 
 def _in_form(role: str, text: Any) -> Any:
