@@ -91,6 +91,7 @@ class Chair(Seat):
                 f"the run when this is put right: {failure}"
             )
 
+
 _ROOM: WeakKeyDictionary[asyncio.AbstractEventLoop, int] = WeakKeyDictionary()
 
 

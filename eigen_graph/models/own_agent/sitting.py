@@ -135,7 +135,7 @@ class GraphSitting:
         self._last = given[-1].id or ""
         context = contextvars.Context()  # a run of its own, not a child of the dialogue's
         context.run(DESK.set, self._desk)
-        work = _run(self._manner.graph, {"messages": given} if self._manner.keyed else given, self._config())
+        work = self._manner.graph.ainvoke({"messages": given} if self._manner.keyed else given, self._config())
         self._task = asyncio.get_running_loop().create_task(work, context=context)
         self._task.add_done_callback(lambda _: self._desk.stirred.set())
 
@@ -243,10 +243,3 @@ class GraphSitting:
         if not reply.text.strip() and not reply.tool_calls and not reply.invalid_tool_calls:
             raise ReplyError("agent", "its graph ended without a word to the user")
         return reply
-
-
-async def _run(graph: Runnable[Any, Any], given: Any, config: RunnableConfig) -> Any:
-    try:
-        return await graph.ainvoke(given, config)
-    except SystemExit as error:  # it would end the whole run
-        raise RuntimeError(f"it called sys.exit({error.code!r})") from error
