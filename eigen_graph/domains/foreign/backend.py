@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Final, Literal
 
-from eigen_graph.core import EigenGraphError, InfrastructureError, OutageError
+from eigen_graph.core import NOTHING_KNOWN, EigenGraphError, InfrastructureError, OutageError
 from eigen_graph.domains.foreign.pool import NotRepeatableError, Pool
 from eigen_graph.domains.foreign.recording import Recording
 from eigen_graph.domains.foreign.source import Answer, Call, History
@@ -42,10 +42,19 @@ class Backend:
         Raises:
             InfrastructureError: There is none, after all retries: nothing is known of the episode.
             OutageError: The tools have failed too often in a row, or never will answer as things stand.
-            EigenGraphError: The recording cannot be read.
         """
-        if (known := self.recording.find(history, call)) is not None:
-            return known
+        try:
+            return self.recording.find(history, call) or self._asked(history, call, writes=writes)
+        except NOTHING_KNOWN:
+            raise
+        except EigenGraphError as error:  # a key, a recording, tools that have changed: no other episode fares better
+            raise OutageError(f"{error}; put this right and resume the run") from error
+        except Exception as error:  # whatever it is, it is not the caller's
+            problem = InfrastructureError(f"{self.place}: {type(error).__name__}: {error!s:.300}")
+            self._count(problem)
+            raise problem from error
+
+    def _asked(self, history: History, call: Call, *, writes: bool) -> Answer:
         if self.pool is None:
             raise InfrastructureError(
                 f"the recording {self.recording.path} holds no answer to {call.tool}({call.arguments:.200}) after "
@@ -67,12 +76,6 @@ class Backend:
                     self._count(error)
                     raise
                 time.sleep(wait)
-            except OutageError:
-                raise
-            except (
-                EigenGraphError
-            ) as error:  # a key, a recording, tools that have changed: no other episode fares better
-                raise OutageError(f"{error}; put this right and resume the run") from error
             else:
                 self._failures = 0
                 return answer

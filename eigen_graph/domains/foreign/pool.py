@@ -160,8 +160,8 @@ class Pool:
         if before is None or self._same(again, before):
             return
         raise NotRepeatableError(
-            f"{self._source.place} cannot be brought back: {write.tool} was answered {before.content:.80!r} first and "
-            f"{again.content:.80!r} when the same was written again from the beginning; if it draws times or ids, name "
+            f"{self._source.place} cannot be brought back: {write.tool} was answered {before.content!r:.80} first and "
+            f"{again.content!r:.80} when the same was written again from the beginning; if it draws times or ids, name "
             f"those fields in the manifest's `state: varying`"
         )
 
