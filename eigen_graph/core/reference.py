@@ -66,14 +66,15 @@ def marks_of(annotation: Any, metadata: tuple[Any, ...] = ()) -> Iterator[Any]:
 def _complaints(side: Database, name: str, key: str, record: BaseModel, own: str | None) -> Iterator[str]:
     if own is not None and getattr(record, own) != key:
         yield f"{name} {key!r} calls itself {getattr(record, own)!r}"
-    for field, table, target in _pointers(record):
+    for field, table, target in pointers(record):
         if table not in side:
             yield f"{name} {key!r}: {field} refers to table {table!r}, which is not there"
         elif target not in side[table]:
             yield f"{name} {key!r}: {field} refers to {table} {target!r}, which is not there"
 
 
-def _pointers(record: BaseModel) -> Iterator[tuple[str, str, Any]]:
+def pointers(record: BaseModel) -> Iterator[tuple[str, str, Any]]:
+    """What a record refers to: field, table and key."""
     for name in _marked(type(record)):
         field = type(record).model_fields[name]
         for table, target in _targets(field.annotation, tuple(field.metadata), getattr(record, name)):
@@ -91,7 +92,7 @@ def _targets(annotation: Any, metadata: tuple[Any, ...], value: Any) -> Iterator
         if isinstance(mark, Ref):
             yield mark.table, value
     if isinstance(value, BaseModel):
-        yield from ((table, target) for _, table, target in _pointers(value))
+        yield from ((table, target) for _, table, target in pointers(value))
     elif isinstance(value, tuple) and get_origin(annotation) is tuple:
         kinds = get_args(annotation)
         repeated = kinds[:1] * len(value) if kinds[1:] == (...,) else kinds

@@ -180,6 +180,22 @@ def test_what_cannot_be_drawn_is_said_in_a_line() -> None:
         draft_database(Source(SCHEMA), rows={"book": 3})
 
 
+def test_who_refers_to_what_is_complained_of_is_drawn_anew() -> None:
+    """The complaint names the member, and only cards could be given away otherwise."""
+
+    class Loan(Record):
+        member_id: Annotated[str, Ref("members")]
+
+    def one_each(db: Database, _user: Database | None = None) -> list[str]:
+        held = [loan.member_id for loan in db["loans"].values()]
+        return [f"{key} has {held.count(key)} loans" for key in db["members"] if held.count(key) > 1]
+
+    schema = {"members": Member, "books": Book, "loans": Loan}
+    drafted = draft_database(Source(schema, (references, one_each)), rows={"members": 40, "loans": 8})
+    assert one_each(drafted.database) == []
+    assert len(drafted.database["loans"]) == 8
+
+
 def test_what_does_not_fit_is_left_out_where_little_is_lost() -> None:
     class Seat(Record):
         row: int = Field(ge=1, le=10)

@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from eigen_graph.core import Database, EigenGraphError
 from eigen_graph.core.domain import Invariant
+from eigen_graph.core.reference import pointers
 
 _DRAWS_A_ROW: Final = 30
 _MOST_DRAWS: Final = 3000
+_ANYWHERE: Final = 0.1
 _KEPT_FOR_ONE: Final = 10
 """A record is left out only where so many are kept."""
 _SHOWN: Final = 3
@@ -37,8 +39,9 @@ def mend(
 ) -> Mended:
     """Bring a database to meet its invariants.
 
-    A record that a complaint names by its key is drawn anew, and stays when there are no more complaints than before;
-    where none is named, it is any record's turn. What still offends is left out, where nothing refers to it.
+    A record that a complaint names by its key, or one that refers to it, is drawn anew, and stays when there are not
+    more complaints than before; now and then, and where none is named, it is any record's turn. A few that still
+    offend are left out, where nothing refers to them.
 
     Args:
         database: What is changed.
@@ -54,7 +57,8 @@ def mend(
     complaints = _complaints(database, user, invariants)
     draws = min(_MOST_DRAWS, _DRAWS_A_ROW * sum(map(len, database.values())))
     while complaints and done.redrawn < draws:
-        table, key = rng.choice(_named(database, complaints) or _rows(database))
+        anywhere = rng.random() < _ANYWHERE
+        table, key = rng.choice((not anywhere and _concerned(database, complaints)) or _rows(database))
         before = database[table][key]
         database[table].put(key, redraw(table, key))
         done.redrawn += 1
@@ -63,7 +67,7 @@ def mend(
             complaints = after
         else:
             database[table].put(key, before)
-    for table, key in _named(database, complaints):
+    for table, key in _concerned(database, complaints):
         few = done.left_out.get(table, 0) < len(database[table]) // _KEPT_FOR_ONE
         twin = database.fork()
         twin[table].remove(key)
@@ -95,10 +99,15 @@ def _rows(database: Database) -> list[tuple[str, str]]:
     return [(name, key) for name, table in database.items() for key in table]
 
 
-def _named(database: Database, complaints: Sequence[Complaint]) -> list[tuple[str, str]]:
-    """The records whose keys stand in a complaint."""
+def _concerned(database: Database, complaints: Sequence[Complaint]) -> list[tuple[str, str]]:
+    """The records whose keys stand in a complaint, and those that refer to them."""
     said = {word for _, text in complaints for word in re.findall(r"[\w@-]+(?:\.[\w@-]+)*", text)}
-    return [(table, key) for table, key in _rows(database) if key in said]
+    named = {(table, key) for table, key in _rows(database) if key in said}
+    return [
+        (table, key)
+        for table, key in _rows(database)
+        if (table, key) in named or any((to, target) in named for _, to, target in pointers(database[table][key]))
+    ]
 
 
 def _refusal(complaints: Sequence[Complaint], done: Mended) -> str:
