@@ -6,12 +6,26 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import Field
+from pydantic import BaseModel, Field, GetJsonSchemaHandler, TypeAdapter
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class ShownAs:
+    """Lets a field that holds JSON be shown as what it is read as: states keep plain values, forms have fields."""
+
+    model: type[BaseModel]
+
+    def __get_pydantic_json_schema__(self, _: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """The model's schema."""
+        return handler(TypeAdapter(self.model).core_schema)
 
 
 def described(state: type[S]) -> type[S]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import random
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
@@ -28,7 +28,7 @@ from eigen_graph.graphs.approval import Approval, RoundApproval, ask
 from eigen_graph.graphs.batches import made, planned, spread
 from eigen_graph.graphs.contest import Contest, trials_are_broke
 from eigen_graph.graphs.context import Context, context_of
-from eigen_graph.graphs.described import described
+from eigen_graph.graphs.described import ShownAs, described
 from eigen_graph.graphs.evolving.blueprint import said
 from eigen_graph.graphs.evolving.parents import sample_parent
 from eigen_graph.graphs.evolving.settings import EvolutionSettings
@@ -53,7 +53,7 @@ from eigen_graph.runs.lineage import NoteRow, RoundRow
 class EvolutionRequest(RunRequest, total=False):
     """What a run is to make, and how far its engine may evolve."""
 
-    evolve: dict[str, Any]
+    evolve: Annotated[dict[str, Any], ShownAs(EvolutionSettings)]
     """`EvolutionSettings` as JSON; its defaults when empty."""
 
 

@@ -85,16 +85,9 @@ async def begin(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
     Raises:
         EigenGraphError: A model cannot be used, or the folder holds something else.
     """
-    count = state.get("count", 8)
-    request = RunRequest(
-        **({"evolve": state["evolve"]} if "evolve" in state else {}),
-        count=count,
-        max_tries=state.get("max_tries") or 2 * count + _SMALL_BATCH,
-        plans=state.get("plans") or 64,
-        seed=state.get("seed", 0),
-        generation=state.get("generation", 0),
-    )
-    start: dict[str, Any] = {"tried": 0, "accepted": 0, "planned": 0, "batch": min(count, request["max_tries"])}
+    request = _filled(state)
+    most = min(request["count"], request["max_tries"])
+    start: dict[str, Any] = {"tried": 0, "accepted": 0, "planned": 0, "batch": most}
     context = await context_of(runtime)
     if context.ledger is None:
         await context.preflight()
@@ -102,11 +95,25 @@ async def begin(state: RunState, runtime: Runtime[Context]) -> dict[str, Any]:
     return {**request, **start}
 
 
+def _filled(asked: RunRequest) -> RunRequest:
+    """A request with what was not asked for."""
+    count = asked.get("count", 8)
+    return RunRequest(
+        **({"evolve": asked["evolve"]} if "evolve" in asked else {}),
+        count=count,
+        max_tries=asked.get("max_tries") or 2 * count + _SMALL_BATCH,
+        plans=asked.get("plans") or 64,
+        seed=asked.get("seed", 0),
+        generation=asked.get("generation", 0),
+    )
+
+
 def _own_folder(context: Context, request: RunRequest) -> str:
     path = Path(context.out or free_folder(context.resolved_domain.name))
     if (path / "run.json").exists():
         folder = _as_begun(path, context)
-        folder.require({"request": dict(request)})
+        if _filled(folder.info.settings["request"]) != request:
+            folder.require({"request": dict(request)})
     else:
         folder = begin_run(path, context, request)
     return str(folder.path)
