@@ -11,6 +11,7 @@ import hashlib
 import html
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -53,7 +54,8 @@ def write_page(page: Page, pieces: Iterable[str], out: Path) -> Path:
     except OSError as error:
         raise EigenGraphError(f"cannot write {out}: {error.strerror or error}") from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # there is none, or no place for one
+            draft.unlink()
     return out
 
 

@@ -63,6 +63,7 @@ export class Browser {
       this.narrow(filters);
     }
     const opened = id !== null && this.shown === null;
+    const closed = id === null && Boolean(this.shown);
     this.shown = id;
     this.element.classList.toggle("reading", id !== null);
     const row = id === null ? null : rowOf(id);
@@ -71,6 +72,7 @@ export class Browser {
     else if (row === null) this.view.missing(id, "There is no dialogue of this id in the report.");
     else await this.read(id, row);
     if (opened) this.view.focus();
+    else if (closed) this.focusBack();
   }
 
   async read(id, row) {
@@ -124,9 +126,20 @@ export class Browser {
     else if (!open) this.list.focus();
   }
 
+  /** After a dialogue was closed: to its row, or to the search if that was asked for. */
+  focusBack() {
+    if (this.wantsSearch) this.search();
+    else this.list.focus();
+    this.wantsSearch = false;
+  }
+
+  search() {
+    this.controls.search.focus();
+    this.controls.search.select();
+  }
+
   close() {
     go(dialoguesHash(this.filters));
-    this.list.focus();
   }
 
   /** What a key does here; whether it did something. */
@@ -139,9 +152,11 @@ export class Browser {
       return true;
     }
     if (event.key === "/" && !typing) {
-      if (here().id !== null && !this.list.element.offsetParent) this.close();
-      this.controls.search.focus();
-      this.controls.search.select();
+      if (this.list.element.checkVisibility()) this.search();
+      else {
+        this.wantsSearch = true;
+        this.close();
+      }
       return true;
     }
     if (typing && !(event.target === this.controls.search && event.key === "ArrowDown")) return false;

@@ -114,7 +114,7 @@ function press(event) {
   } else if (event.key === "/" && total && !event.target.closest?.("input, select")) {
     event.preventDefault();
     location.hash = "#/dialogues";
-    requestAnimationFrame(() => browser?.controls.search.focus());
+    requestAnimationFrame(() => browser?.search());
   }
 }
 
