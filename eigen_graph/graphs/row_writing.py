@@ -69,8 +69,8 @@ async def write_rows(
                 except ReplyError as error:
                     done.notes.append(f"{table}: {error}")
                     continue
-                for row in map(_plain, answer.model_dump(exclude_none=True)["rows"][:count]):
-                    if row and row not in written:
+                for given in answer.model_dump()["rows"][:count]:
+                    if (row := _plain(given, fields)) and row not in written:
                         written.append(row)
             if len(written) < wanted:
                 done.notes.append(f"{table}: {len(written)} of {wanted} rows are the model's, the others are drawn")
@@ -91,19 +91,20 @@ def _fields(record_type: type[Record]) -> dict[str, dict[str, Any]]:
 
 
 def _answer(table: str, fields: Mapping[str, dict[str, Any]]) -> type[BaseModel]:
-    """The answer's schema: strict for the model, lenient for us, so that one bad value costs no more than itself."""
-    kinds: dict[str, Any] = {name: (Annotated[Any, WithJsonSchema(schema)], None) for name, schema in fields.items()}
-    row = create_model("Row", **kinds)
-    return create_model("Rows", rows=(list[row], Field(description=f"Rows of the table {table}.")))
+    """The answer's schema: strict for the model, lenient for us, so that one bad row costs no more than itself."""
+    row = {"type": "object", "properties": dict(fields), "required": list(fields), "additionalProperties": False}
+    kind: Any = list[Annotated[Any, WithJsonSchema(row)]]
+    return create_model("Rows", rows=(kind, Field(description=f"Rows of the table {table}.")))
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """A row's usable values: no text that is long, blank or unprintable."""
-    return {name: _line(value) for name, value in row.items() if _usable(value)}
+def _plain(row: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A row's usable values: of fields that were asked for, no text that is long, blank or unprintable."""
+    given = row if isinstance(row, dict) else {}
+    return {name: _line(value) for name, value in given.items() if name in fields and _usable(value)}
 
 
 def _usable(value: Any) -> bool:
-    return not isinstance(value, str) or (0 < len(_line(value)) <= _MAX_TEXT)
+    return value is not None and (not isinstance(value, str) or 0 < len(_line(value)) <= _MAX_TEXT)
 
 
 def _line(value: Any) -> Any:

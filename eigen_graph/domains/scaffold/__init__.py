@@ -60,7 +60,8 @@ def new_folder(name: str, parent: Path) -> Path:
     folder = parent / name
     if folder.exists() or folder.is_symlink():
         raise EigenGraphError(f"{folder} is there already: take another name, or another --folder")
-    if name in domain_names() or importlib.util.find_spec(name) is not None:
+    module = importlib.util.find_spec(name)
+    if name in domain_names() or (module is not None and module.origin is not None):  # a bare folder has no origin
         raise EigenGraphError(f"{name!r} is the name of an installed domain or Python module: take another")
     try:
         folder.mkdir(parents=True)
