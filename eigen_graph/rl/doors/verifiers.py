@@ -36,6 +36,11 @@ class DialogueData(vf.TaskData):
     """How `load_domain` finds the domain."""
     row: str
     """The task with its checker, as JSON text of a row of the package's file."""
+    user: str = "scripted"
+    """Who plays the user. This and the rest are the environment's settings, kept with the rollout."""
+    user_base_url: str | None = None
+    max_steps: int = 60
+    max_errors: int = 10
 
 
 class DialogueState(vf.State):
@@ -97,20 +102,7 @@ class DialogueTaskset(vf.Taskset[DialogueTask, vf.TasksetConfig]):
             yield DialogueTask(data, self.config.task)
 
 
-class DialogueHarnessConfig(vf.HarnessConfig):
-    """Who plays the user, and for how long."""
-
-    user: str = "scripted"
-    """`scripted` (acts out the task's own case and does not listen), `openai:NAME`, `hf:PATH`."""
-    user_base_url: str | None = None
-    """Server of an `openai:` user."""
-    max_steps: int = Field(60, ge=1)
-    """Messages and tool results of a dialogue at most."""
-    max_errors: int = Field(10, ge=1)
-    """Failed calls of a dialogue at most."""
-
-
-class DialogueHarness(vf.Harness[DialogueHarnessConfig]):
+class DialogueHarness(vf.Harness[vf.HarnessConfig]):
     """Plays a dialogue: the model's turns over verifiers' endpoint, tools and user of ours."""
 
     APPENDS_SYSTEM_PROMPT = True
@@ -132,8 +124,7 @@ class DialogueHarness(vf.Harness[DialogueHarnessConfig]):
         Raises:
             InfrastructureError: The user's server failed: the rollout stands for nothing.
         """
-        config = self.config
-        stage = _stage(data.domain, config.user, config.user_base_url, config.max_steps, config.max_errors)
+        stage = _stage(data.domain, data.user, data.user_base_url, data.max_steps, data.max_errors)
         dialogue = SteppedDialogue(stage)
         words = await asyncio.to_thread(dialogue.begin, stage.ready(task_of(json.loads(data.row))))
         messages: list[dict[str, Any]] = [
@@ -162,9 +153,18 @@ class DialogueHarness(vf.Harness[DialogueHarnessConfig]):
 
 
 class DialogueEnvConfig(vf.EnvConfig):
-    """The agent's seat. Nothing of a dialogue runs in a sandbox, so none is rented."""
+    """The agent's seat, who plays the user, and for how long."""
 
     agent: vf.AgentConfig = vf.AgentConfig(runtime=vf.SubprocessConfig())
+    """Nothing of a dialogue runs in a sandbox, so none is rented."""
+    user: str = "scripted"
+    """`scripted` (acts out the task's own case and does not listen), `openai:NAME`, `hf:PATH`."""
+    user_base_url: str | None = None
+    """Server of an `openai:` user."""
+    max_steps: int = Field(60, ge=1)
+    """Messages and tool results of a dialogue at most."""
+    max_errors: int = Field(10, ge=1)
+    """Failed calls of a dialogue at most."""
 
 
 class DialogueEnv(vf.Env[DialogueEnvConfig]):
@@ -172,7 +172,10 @@ class DialogueEnv(vf.Env[DialogueEnvConfig]):
 
     async def run(self, task: vf.Task, agents: vf.Agents) -> None:
         """One episode: one dialogue."""
-        await agents.agent.run(task)
+        config = self.config
+        settings = {"user": config.user, "user_base_url": config.user_base_url}
+        limits = {"max_steps": config.max_steps, "max_errors": config.max_errors}
+        await agents.agent.run(task.with_data(**settings, **limits))
 
 
 def environment(taskset: str, **settings: Any) -> vf.Env:
@@ -180,11 +183,9 @@ def environment(taskset: str, **settings: Any) -> vf.Env:
 
     Args:
         taskset: The package's module.
-        settings: Of the harness: `user`, `user_base_url`, `max_steps`, `max_errors`.
+        settings: Of `DialogueEnvConfig`.
     """
-    agent = {"runtime": {"type": "subprocess"}, "harness": {"id": taskset, **settings}}
-    config = vf.resolve_env_config({"taskset": {"id": taskset}, "agent": agent})
-    return vf.load_environment(config)
+    return vf.load_environment(vf.resolve_env_config({"taskset": {"id": taskset}, **settings}))
 
 
 @cache
