@@ -22,6 +22,7 @@ from langgraph.graph import START, StateGraph
 from langgraph.runtime import Runtime
 from langgraph.types import Command
 from pydantic import ValidationError
+from typing_extensions import TypedDict
 
 from eigen_graph.core import EigenGraphError
 from eigen_graph.graphs.approval import Approval, RoundApproval, ask
@@ -58,7 +59,7 @@ class EvolutionRequest(RunRequest, total=False):
 
 
 @described
-class EvolutionState(RunState, total=False):
+class EvolutionState(RunState, RunRequest, TypedDict, total=False):  # each base named, or its fields have no page
     """An evolving run's progress. `tried` is the next task index, `planned` the next plan."""
 
     evolve: dict[str, Any]
