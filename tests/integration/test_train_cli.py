@@ -111,7 +111,15 @@ def test_a_report_tells_of_it(done: tuple[Path, Any], tmp_path: Path) -> None:
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     data = run("report", folder, "--json").json
     assert [stage["stage"] for stage in data["stages"]] == ["agent", "grpo"]
-    refused("report", tmp_path, saying=("there is no training",))
+    refused("report", tmp_path, saying=("nothing to report on", "no recipe.yaml (a training)"))
+
+
+def test_its_page_holds_its_run_and_its_evaluations_too(done: tuple[Path, Any]) -> None:
+    folder, _ = done
+    assert "pass^1 after grpo" in run("report", folder).out
+    page = (folder / "report.html").read_text()
+    for part in ('"stage":"grpo"', '"funnel":[{', '"name":"eval-agent"', '"name":"eval-grpo"'):
+        assert part in page
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
