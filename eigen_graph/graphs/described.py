@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, TypeVar, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, Field, GetJsonSchemaHandler, TypeAdapter
+from pydantic import BaseModel, GetJsonSchemaHandler, TypeAdapter
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
@@ -28,6 +28,19 @@ class ShownAs:
         return handler(TypeAdapter(self.model).core_schema)
 
 
+@dataclass(frozen=True)
+class _Said:
+    """A description that does not crowd the API pages, where the docstring stands already."""
+
+    text: str
+
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return {**handler(core), "description": self.text}
+
+    def __repr__(self) -> str:
+        return "..."
+
+
 def described(state: type[S]) -> type[S]:
     """Make the docstring under each field of a TypedDict the field's description in its JSON schema.
 
@@ -40,7 +53,9 @@ def described(state: type[S]) -> type[S]:
     hints = get_type_hints(state, include_extras=True)
     for name, text in _docstrings(state):
         kind, *rest = get_args(hints[name]) if get_origin(hints[name]) is Annotated else (hints[name],)
-        hints[name] = Annotated[(kind, Field(description=text), *rest)]
+        reducers = [one for one in rest if callable(one)]
+        others = [one for one in rest if not callable(one)]
+        hints[name] = Annotated[(kind, *others, _Said(text), *reducers)]
     state.__annotations__ = hints
     return state
 
