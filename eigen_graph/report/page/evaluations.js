@@ -27,7 +27,7 @@ export function evaluations(rows) {
   return section(
     "evaluations",
     rows.length > 1 ? "Evaluations" : "Evaluation",
-    "pass^k: the chance that k trials of a task are all solved. Whiskers are 95% intervals over tasks; a dashed line is what an agent that does nothing gets.",
+    "pass^k: the chance that k trials of a task are all solved. Whiskers are 95% intervals over tasks; dashed lines are floors: what agents get that look at nothing.",
     ks.length
       ? h(
           "div",

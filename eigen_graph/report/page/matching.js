@@ -8,14 +8,21 @@ const COLUMN = { clause: "clauses", tool: "tools" };
 /** The value by which "nobody" or "none" is asked for. */
 export const NONE = "none";
 
-/** What a row has in a field: a list, for a clause or a tool several. */
-export function valuesOf(name, row) {
-  if (name in COLUMN) {
-    const several = field(COLUMN[name], row);
-    return several ? several.split(" ") : [NONE];
+const several = new Map();
+
+/** What each row has in a field: a list, for a clause or a tool several. */
+function columnOf(name) {
+  if (!several.has(name)) {
+    several.set(
+      name,
+      Array.from({ length: total }, (_, row) => {
+        const value = String(field(COLUMN[name] ?? name, row) ?? "");
+        if (value === "") return [NONE];
+        return name in COLUMN ? value.split(" ") : [value];
+      }),
+    );
   }
-  const value = field(name, row);
-  return [value === "" || value === null ? NONE : String(value)];
+  return several.get(name);
 }
 
 /** The rows that pass, in order. */
@@ -31,32 +38,29 @@ export function matching(filters) {
 /** For each field, its values with how many rows each would leave, were the other filters kept. */
 export function facets(filters) {
   const tests = testsOf(filters);
-  const found = new Map();
-  for (const name of FIELDS) {
-    const others = tests.filter(([own]) => own !== name);
-    const counts = new Map();
-    for (let row = 0; row < total; row += 1) {
-      const passes = others.every(([, test]) => test(row));
-      for (const value of valuesOf(name, row)) counts.set(value, (counts.get(value) ?? 0) + (passes ? 1 : 0));
+  const found = FIELDS.map((name) => [name, columnOf(name), new Map()]);
+  for (let row = 0; row < total; row += 1) {
+    const failed = tests.filter(([, test]) => !test(row));
+    for (const [name, column, counts] of found) {
+      const passes = failed.length === 0 || (failed.length === 1 && failed[0][0] === name);
+      for (const value of column[row]) counts.set(value, (counts.get(value) ?? 0) + (passes ? 1 : 0));
     }
-    found.set(
-      name,
-      [...counts].sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true })),
-    );
   }
-  return found;
+  const inOrder = new Intl.Collator("en", { numeric: true }).compare;
+  return new Map(found.map(([name, , counts]) => [name, [...counts].sort(([a], [b]) => inOrder(a, b))]));
 }
 
 function testsOf(filters) {
-  const tests = FIELDS.filter((name) => filters[name]).map((name) => [
-    name,
-    (row) => valuesOf(name, row).includes(filters[name]),
-  ]);
+  const tests = FIELDS.filter((name) => filters[name]).map((name) => [name, valueTest(columnOf(name), filters[name])]);
   if (filters.q && filters.in !== "messages") {
     const words = plain(filters.q).split(/\s+/).filter(Boolean);
     tests.push(["q", (row) => words.every((word) => textOf(row).includes(word))]);
   }
   return tests;
+}
+
+function valueTest(column, asked) {
+  return (row) => column[row].includes(asked);
 }
 
 const texts = new Array(total);

@@ -1,13 +1,12 @@
 // Training: what a stage came to, against its floors, and its curves.
 
-import { atWidth, h, quoted } from "./dom.js";
-import { lines } from "./lines.js";
-import { duration, estimate, gain, short } from "./numbers.js";
-import { part, section } from "./section.js";
+import { curves } from "./curves.js";
+import { atWidth, h } from "./dom.js";
+import { duration, estimate, gain } from "./numbers.js";
+import { section } from "./section.js";
 import { tree } from "./tree.js";
 import { whiskers } from "./whiskers.js";
 import { shareOf } from "./evaluations.js";
-import { table } from "./tables.js";
 
 /** The stages of a training, or null. */
 export function training(stages) {
@@ -58,7 +57,7 @@ function stage({ stage: name, state, seconds, series, before, after, difference,
           ),
         )
       : null,
-    series.length ? h("div", { class: "multiples" }, series.map(curve)) : null,
+    curves(series),
     fidelity
       ? h("details", { class: "aside", open: true }, h("summary", {}, "Fidelity of the user model"), tree(fidelity))
       : null,
@@ -80,44 +79,4 @@ function passBeforeAfter(points, floors) {
       }),
     { class: "chart-holder" },
   );
-}
-
-function curve({ name, points: given }) {
-  const points = given.filter(([step, value]) => Number.isFinite(step) && Number.isFinite(value));
-  if (!points.length)
-    return h(
-      "figure",
-      { class: "multiple" },
-      h("figcaption", {}, quoted(name)),
-      h("p", { class: "note" }, "No values."),
-    );
-  const last = points.at(-1);
-  const label = `${name}: from ${short(points[0][1])} at step ${points[0][0]} to ${short(last[1])} at step ${last[0]}`;
-  return h(
-    "figure",
-    { class: "multiple" },
-    h("figcaption", {}, quoted(name), h("span", { class: "soft" }, ` last ${short(last[1], 3)}`)),
-    points.length === 1
-      ? h("p", { class: "note" }, `One value, at step ${last[0]}.`)
-      : atWidth((width) => lines({ width, points, label }), { class: "chart-holder" }),
-    h(
-      "details",
-      { class: "values" },
-      h("summary", {}, "Values"),
-      table({
-        caption: name,
-        head: [
-          ["Step", "number"],
-          ["Value", "number"],
-        ],
-        rows: thinned(points).map(([step, value]) => [short(step), short(value, 4)]),
-      }),
-    ),
-  );
-}
-
-/** At most a hundred of them, evenly, the last among them. */
-function thinned(points) {
-  const every = Math.ceil(points.length / 100);
-  return points.filter((_, at) => at % every === 0 || at === points.length - 1);
 }

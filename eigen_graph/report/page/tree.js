@@ -1,6 +1,8 @@
-// JSON for reading: names and values, nested; nothing is folded away, long text wraps.
+// JSON for reading: names and values, nested; long text wraps, long lists are folded.
 
-import { h, quoted } from "./dom.js";
+import { count, h, quoted } from "./dom.js";
+
+const FEW = 2;
 
 /** A value of any shape. */
 export function tree(value) {
@@ -12,14 +14,18 @@ export function tree(value) {
         {},
         value.map((item, at) => [at ? ", " : "", scalar(item)]),
       );
-    return h(
+    const list = h(
       "ol",
       { class: "tree" },
       value.map((item) => h("li", {}, tree(item))),
     );
+    return value.length <= FEW
+      ? list
+      : h("details", {}, h("summary", {}, count(value.length, "entry", "entries")), list);
   }
   if (value !== null && typeof value === "object") {
     const entries = Object.entries(value).filter(([, item]) => item !== "" && item !== null);
+    entries.sort(([, one], [, other]) => Array.isArray(one) - Array.isArray(other)); // lists last
     if (!entries.length) return h("span", { class: "soft" }, "none");
     return h(
       "dl",

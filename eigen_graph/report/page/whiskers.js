@@ -59,6 +59,10 @@ export function whiskers({ width, groups, series, label, below = "", share = fal
       ),
     );
   }
+  if (floors.length) {
+    const best = Math.max(...floors.map((floor) => floor.value));
+    chart.append(s("text", { class: "tick", x: middle(0) - slot * 0.45, y: y(best) - 5 }, "floor"));
+  }
   series.forEach(({ name, points: row }, number) => {
     row.forEach((point, group) => {
       if (!point || point.value === null) return;
