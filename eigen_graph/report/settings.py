@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from eigen_graph.checkers import database_digest
+from eigen_graph.core import Domain
 from eigen_graph.domains import load_domain
+from eigen_graph.domains.foreign.backend import Backend
+from eigen_graph.domains.foreign.journal import JournalWorld
 from eigen_graph.report.dialogues import Setting
 from eigen_graph.report.words import line
 
@@ -36,4 +41,13 @@ def _load(domain: str, database: str) -> Setting:
         return Setting(why_not=f"domain {domain!r} cannot be loaded ({line(error, _MAX_REASON)})")
     if database and database != digest:
         return Setting(why_not=f"domain {domain!r} has database {digest} now, the dialogues were made on {database}")
-    return Setting(found)
+    return Setting(recorded_only(found))
+
+
+def recorded_only(domain: Domain) -> Domain:
+    """The domain; foreign tools are answered by their recording alone: a report must never reach a live server."""
+    world = domain.environment_type
+    if not isinstance(world, JournalWorld) or world.backend.pool is None:
+        return domain
+    backend = Backend(world.backend.recording, None, place=world.backend.place)
+    return replace(domain, environment_type=JournalWorld(backend))

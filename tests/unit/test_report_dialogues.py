@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 from errands import CANCEL, CREDIT, FIND, OPEN, PROPOSE, YES, dialogue, does, home, repair, shop, task
+from langchain_core.tools import BaseTool, StructuredTool
 from replayed import task_of
 
 from eigen_graph.checkers import build_checker
 from eigen_graph.checkers.gold import gold_trajectory
 from eigen_graph.core import Domain, Environment, Task, Trajectory
 from eigen_graph.domains import load_domain
+from eigen_graph.domains.foreign import domain_of_tools
 from eigen_graph.report.data import Change, Dialogue
 from eigen_graph.report.dialogues import Material, Setting, dialogue_of
 from eigen_graph.report.pieces import packed, to_json, unpacked
 from eigen_graph.report.replays import replay
+from eigen_graph.report.settings import recorded_only
 
 SHOP, HOME = Setting(shop()), Setting(home())
 ABOUT = task(FIND, CANCEL)
@@ -166,6 +169,31 @@ def test_a_broken_domain_costs_only_the_changes() -> None:
     assert "the calls cannot be run again" in found.note
     assert "the domain's own fault" in found.note
     assert [call["name"] for said in found.said for call in said.calls] == ["reset_profile"]
+
+
+def test_foreign_tools_are_answered_by_the_recording_alone() -> None:
+    asked: list[str] = []
+
+    def tools() -> list[BaseTool]:
+        def put(name: str) -> str:
+            """Put it there."""
+            asked.append(name)
+            return f"{name} is there"
+
+        return [StructuredTool.from_function(put)]
+
+    world = domain_of_tools("shelf", "1. Be kind.", agent=tools(), writes=["put"], anew=tools)
+    about = Task(id="t")
+    played = dialogue(world, about, OPEN, does("put", name="a"))
+    assert asked == ["a"]
+    found = shown(Setting(recorded_only(world)), about, played)
+    (changed,) = [said.changes for said in found.said if said.changes]
+    assert (changed[0].table, changed[0].after) == ("writes", {"tool": "put", "arguments": {"name": "a"}, "times": 1})
+    never = played.to_json()
+    never["messages"][2]["tool_calls"][0]["function"]["arguments"] = '{"name": "never recorded"}'
+    found = dialogue_of(Material("d", "accepted", about.to_json(), never), Setting(recorded_only(world)))
+    assert "holds no answer" in found.note
+    assert asked == ["a"]
 
 
 def test_pieces_hold_all_dialogues_in_order_and_are_the_same_every_time() -> None:
