@@ -42,5 +42,5 @@ class EpisodeTools(AgentMiddleware):
 
 
 def _desk_for(request: ToolCallRequest) -> Desk | None:
-    desk = DESK.get()
-    return desk if desk is not None and request.tool_call["name"] in desk.tools else None
+    desk, has_it = DESK.get(), request.tool is not None  # a tool that the agent does not have, it cannot call
+    return desk if desk is not None and has_it and request.tool_call["name"] in desk.tools else None
