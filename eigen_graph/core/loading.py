@@ -17,6 +17,8 @@ from typing import Any
 
 from eigen_graph.core.errors import EigenGraphError, UnknownNameError
 
+_NOT_THEIRS = ("site-packages", "dist-packages", str(Path(__file__).parents[1]))
+"""Where installed packages are, and where we are."""
 _REFERENCE = re.compile(r"^(?P<target>.+?)(?::(?P<attribute>[A-Za-z_]\w*))?$")
 
 
@@ -82,15 +84,18 @@ def place_of(module: ModuleType) -> str:
 def broken(kind: str, what: str, error: BaseException) -> EigenGraphError:
     """The error to raise where somebody's code does not load: it names theirs, and the line it came from."""
     at = place_in_words(error)
-    text = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())
-    return EigenGraphError(f"{kind} {what} does not load: {type(error).__name__}: {text:.300}{at}")
+    text = " ".join((error.msg if isinstance(error, SyntaxError) else str(error)).split())[:400]
+    told = text if isinstance(error, EigenGraphError) else f"{type(error).__name__}: {text}"  # ours are for people
+    return EigenGraphError(f"{kind} {what} does not load: {told}{at}")
 
 
 def place_in_words(error: BaseException) -> str:
-    """` (FILE, line N)` of the deepest frame outside the import machinery; empty where there is none."""
+    """` (FILE, line N)` of the deepest frame of somebody's own code, else of any but the import machinery; or empty."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({error.filename}, line {error.lineno})"
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    own = [frame for frame in frames if not any(place in frame.filename for place in _NOT_THEIRS)]
+    frames = own or frames
     # An error of the call itself (a missing argument) comes from the file that called, which is one of ours.
     if not frames or Path(frames[-1].filename).parent.parent == Path(__file__).parent.parent:
         return ""

@@ -17,6 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from command import environment
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
@@ -48,7 +49,7 @@ def test_a_page_runs(page: Path, tmp_path: Path) -> None:
 def run(kind: str, text: str, folder: Path) -> str:
     commands = {"sh": ["bash", "-ec", text], "python": [sys.executable, "-W", "error", "-c", text]}
     done = subprocess.run(
-        commands[kind], cwd=folder, env=environment(), capture_output=True, text=True, timeout=120, check=False
+        commands[kind], cwd=folder, env=here(), capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, f"{text}\n{done.stdout}{done.stderr}"
     return done.stdout
@@ -58,7 +59,7 @@ def run(kind: str, text: str, folder: Path) -> str:
 def running(command: str, folder: Path) -> Iterator[None]:
     """A server, from when it says that it listens."""
     with subprocess.Popen(
-        ["bash", "-ec", f"exec {command}"], cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True
+        ["bash", "-ec", f"exec {command}"], cwd=folder, env=here(), stdout=subprocess.PIPE, text=True
     ) as server:
         assert server.stdout
         assert "http://" in server.stdout.readline()
@@ -76,8 +77,9 @@ def change(folder: Path, diff: str) -> None:
     file.write_text(before.replace(gone, new), encoding="utf-8")
 
 
-def environment() -> dict[str, str]:
-    return {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+def here() -> dict[str, str]:
+    """The commands' environment: this interpreter's programs come first."""
+    return environment({"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"})
 
 
 def stripped(text: str) -> list[str]:

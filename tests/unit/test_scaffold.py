@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from eigen_graph.cli.domains_draft import draft
 from eigen_graph.core import EigenGraphError, write_database
 from eigen_graph.domains import load_domain
 from eigen_graph.domains.check import check_domain
 from eigen_graph.domains.draft import draft_database, read_source
 from eigen_graph.domains.scaffold import new_folder, write_scaffold
+
+_number = count()
 
 
 def test_it_is_sound_and_its_database_is_a_draft(tmp_path: Path) -> None:
@@ -59,3 +64,20 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(EigenGraphError, match=r"cannot make .*file/grocery: Not a directory"):
         new_folder("grocery", tmp_path / "file")
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"rows": ["orders"]}, "write TABLE=N"),
+        ({"rows": ["orders=-1"]}, "write TABLE=N"),
+        ({"rows": ["order=1"]}, "no table order; there are customers, orders"),
+        ({"model": "scripted"}, "leave --model out"),
+        ({"file": Path("no/such/folder/x.json")}, "cannot write no/such/folder/x.json"),
+    ],
+)
+def test_draft_refuses_in_words(tmp_path: Path, options: dict[str, Any], says: str) -> None:
+    folder = write_scaffold(f"drafty_{next(_number)}", tmp_path)
+    with pytest.raises(EigenGraphError, match=says):
+        draft(f"{folder}/records.py", **{"file": tmp_path / "db.json", **options})
+    assert not (tmp_path / "db.json").exists()

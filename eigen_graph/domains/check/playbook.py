@@ -61,7 +61,7 @@ def _check_cases(domain: Domain, intent: Intent, seen: _Seen) -> Iterator[Findin
         except Exception as problem:  # noqa: BLE001  # foreign code: whatever it raises is the finding
             text = str(problem) if isinstance(problem, EigenGraphError) else f"{type(problem).__name__}: {problem}"
             place = _line(problem, intent) or f"seed {cue.seed}, {cue.difficulty}"
-            yield error(where, text.removeprefix(f"intent {intent.name!r}: "), f"mend the intent ({place})")
+            yield error(where, text.removeprefix(f"intent {intent.name!r}").lstrip(": "), f"mend the intent ({place})")
             seen.tools |= set(intent.tools)  # nobody knows yet
             return
     if not found:

@@ -64,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
         except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
             self._refuse(400, f"this is no chat request: {error}")
             return
-        if told is None:
+        if not isinstance(told, dict):
             self._refuse(
                 400, "scripted plays cases, and none came along: name the model openai:scripted?send_case=true"
             )
