@@ -54,7 +54,7 @@ def _check_schema(where: str, bound: BoundTool, *, ours: bool) -> Iterator[Findi
             yield (error if ours else warning)(
                 where,
                 f"argument {name!r} has no description",
-                "describe it under `Args:` in a Google-style docstring",
+                "describe it under `Args:` in a Google-style docstring" if ours else "describe it in the tool's schema",
             )
         if not _TYPES & set(schema):
             yield warning(where, f"argument {name!r} may be anything", "annotate it with a narrower type")
