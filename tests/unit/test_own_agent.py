@@ -50,10 +50,10 @@ async def test_a_graph_around_scripted_plays_just_as_scripted_does(kind: str, fa
 
 
 async def test_many_dialogues_at_once_do_not_mix() -> None:
-    alone = {seed: await acted(scripted(), seed) for seed in range(40)}
+    alone = {seed: await acted(scripted(), seed) for seed in range(24)}
     for agent in (solver(scripted(), checkpointer=MemorySaver()), KINDS["nested"](scripted())):
         context = Context(domain=DOMAIN, agent_model=agent)
-        together = await asyncio.gather(*(acted_in(context, seed) for seed in range(40)))
+        together = await asyncio.gather(*(acted_in(context, seed) for seed in range(24)))
         assert [t.messages for t in together] == [t.messages for t in alone.values()]
 
 
