@@ -76,6 +76,10 @@ async def _list_there(folder: RunFolder, url: str, *, as_json: bool) -> None:
     import httpx  # noqa: PLC0415  # what it takes to talk to a server
     from langgraph_sdk.errors import LangGraphError  # noqa: PLC0415
 
+    from eigen_graph.graphs.studio import answers  # noqa: PLC0415
+
+    if not await asyncio.to_thread(answers, url.rstrip("/")):
+        raise EigenGraphError(f"no LangGraph server answers at {url}: start one with eigen-graph studio")
     try:
         told = await _told(url.rstrip("/"), folder)
     except (httpx.HTTPError, LangGraphError) as error:

@@ -1,8 +1,11 @@
 """Errors meant for the person at the keyboard: what is wrong, where, and the way out."""
 
 
-class EigenGraphError(Exception):
-    """Something the caller can put right; the message is one clear line."""
+class EigenGraphError(RuntimeError):
+    """Something the caller can put right; the message is one clear line.
+
+    A RuntimeError, because LangGraph's server shows the message of those and hides that of an exception of one's own.
+    """
 
 
 class UnknownNameError(EigenGraphError, KeyError):

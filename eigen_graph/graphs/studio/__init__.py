@@ -5,6 +5,6 @@
 
 from eigen_graph.graphs.studio.opened import open_run
 from eigen_graph.graphs.studio.served import checkpointer, configuration, make_pipeline
-from eigen_graph.graphs.studio.server import Server, serve
+from eigen_graph.graphs.studio.server import Server, answers, serve
 
-__all__ = ["Server", "checkpointer", "configuration", "make_pipeline", "open_run", "serve"]
+__all__ = ["Server", "answers", "checkpointer", "configuration", "make_pipeline", "open_run", "serve"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from langchain_core.runnables import RunnableConfig
@@ -74,5 +75,5 @@ def configuration(*, of_run: bool = False) -> dict[str, Any]:
         "dependencies": ["."],
         "graphs": {name: {"path": paths[name], "description": text} for name, text in SERVED.items()},
         "env": dict(_QUIET),
-        **({"checkpointer": {"path": f"{_HERE}:checkpointer"}} if of_run else {}),
+        **({"checkpointer": {"path": f"{Path(__file__).resolve()}:checkpointer"}} if of_run else {}),
     }

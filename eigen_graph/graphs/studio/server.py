@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -13,6 +14,7 @@ from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from http.client import HTTPException
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,6 +40,8 @@ _TALKATIVE = (  # with any of these the server reports what it runs
     "LANGCHAIN_TRACING_V2",
     "LANGSMITH_TRACING_V2",
 )
+_COLOR = re.compile(r"\x1b\[[0-9;]*m")
+_ERROR = re.compile(r"[\w.]*(?:Error|Exception): ")
 _AT_ONCE = 4
 _START_S, _STOP_S = 120.0, 15.0
 
@@ -140,7 +144,7 @@ class _Ear:
     async def listen(self, process: Process) -> None:
         assert process.stdout is not None  # noqa: S101  # asked for
         async for line in process.stdout:
-            if text := line.decode(errors="replace").strip():
+            if text := _COLOR.sub("", line.decode(errors="replace")).strip():
                 self.lines = [*self.lines[-99:], text]
                 if self.tells:
                     self.say(text)
@@ -155,18 +159,19 @@ async def _started(url: str, process: Process, ear: _Ear) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(_START_S):
             while process.returncode is None and not ear.moved:
-                if await asyncio.to_thread(_answers, url):
+                if await asyncio.to_thread(answers, url):
                     return
                 await asyncio.sleep(0.1)
-    told = "; ".join(ear.lines[-5:]) or "it said nothing"
+    told = "; ".join([line for line in ear.lines if _ERROR.match(line)][-1:] or ear.lines[-5:]) or "it said nothing"
     raise EigenGraphError(f"LangGraph's development server does not answer at {url}: {told}")
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether a LangGraph server answers there."""
     try:
         with urllib.request.urlopen(f"{url}/ok", timeout=5) as reply:  # noqa: S310  # loopback
             return bool(json.load(reply)["ok"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, HTTPException, ValueError, KeyError, TypeError):
         return False
 
 
