@@ -39,7 +39,7 @@ def package_files(kind: str, domain: Domain, reference: str, module: str = "") -
     """
     base = module.rpartition("_")[0] or domain.name
     values = {
-        "name": domain.name,
+        "name": re.sub(r"[^\w:. -]", "_", domain.name),
         "domain": json.dumps(reference, ensure_ascii=False),
         "module": module,
         "dashed": module.replace("_", "-"),
