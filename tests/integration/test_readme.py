@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from eigen_graph.models import ScriptedChat
 ROOT = Path(__file__).parents[2]
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 SHELL = [line for kind, text in BLOCKS if kind == "sh" for line in text.splitlines() if line.strip()]
-PROGRAMS = [text for kind, text in BLOCKS if kind == "python"]
+PROGRAMS = [(text, printed) for (kind, text), (then, printed) in pairwise(BLOCKS) if (kind, then) == ("python", "text")]
 NEEDS_A_SERVER = "openai:"
 IN_SECONDS = {
     "train": [
@@ -77,8 +78,12 @@ def test_commands_with_a_model_run_against_a_server(serve: Serve, tmp_path: Path
     assert sum(server.answered.values()) > 50
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_programs_run(program: str, tmp_path: Path) -> None:
+def test_every_program_says_what_it_prints() -> None:
+    assert len(PROGRAMS) == sum(kind == "python" for kind, _ in BLOCKS) > 0
+
+
+@pytest.mark.parametrize(("program", "printed"), PROGRAMS)
+def test_programs_run(program: str, printed: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         cwd=tmp_path,
@@ -88,4 +93,4 @@ def test_programs_run(program: str, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("accepted 1.0 ")
+    assert done.stdout == printed
