@@ -16,8 +16,8 @@ from eigen_graph.runs import InstanceRow, RunFolder
 
 COMMANDS = [
     (),
-    *((name,) for name in ("synthesize", "resume", "status", "show", "verify", "export", "evolve", "domains")),
-    *(("domains", name) for name in ("list", "show", "check")),
+    *((name,) for name in ("synthesize", "resume", "status", "show", "verify", "export", "evolve", "serve", "domains")),
+    *(("domains", name) for name in ("list", "show", "check", "new", "draft")),
     *(("evolve", name) for name in ("RUN", "log", "show", "rollback")),
 ]
 INN = """
