@@ -68,7 +68,7 @@ function comparison(rows, unit) {
       ["Accepted", "number"],
       ["Yield [95%]", "number"],
       [`Per ${unit} [95%]`, "number"],
-      ["Gain on its parent", "number"],
+      ["Gain on its parent [95%]", "number"],
       ["What changed", "wide"],
     ],
     rows: rows.map((row) => [
@@ -91,8 +91,8 @@ function comparison(rows, unit) {
 
 /** A relative gain, per cost and on the same fresh tasks, as its confirmation measured it. */
 function gainInPercent({ value, low, high }) {
-  const times = (share) => (share === null ? null : 100 * share);
-  return `${gain({ value: times(value), low: times(low), high: times(high) })}%`;
+  const [bare, ...ends] = [value, low, high].map((share) => (100 * (share ?? 0)).toFixed(1).replace("-", "−"));
+  return `${value > 0 ? "+" : ""}${bare}%${low === null ? "" : ` [${ends.join(", ")}]`}`;
 }
 
 function details(row) {
