@@ -39,6 +39,7 @@ demo: $(STAMP) ## Synthesize, verify and export dialogues, let the engine evolve
 	$(BIN)/eigen-graph show runs/demo-broadband
 	$(BIN)/eigen-graph synthesize hotel --count 24 --seed 1 --model 'scripted?faults=0.3' --evolve --rounds 1 --out runs/demo-evolved
 	$(BIN)/eigen-graph evolve log runs/demo-evolved
+	$(BIN)/eigen-graph report runs/demo-evolved
 	$(BIN)/eigen-graph eval tau2:telecom --split test --trials 2 --agent 'scripted?faults=0.3' --out runs/demo-telecom
 
 demo-train: $(STAMP) ## Train a user, then an agent by SFT and GRPO, on dialogues synthesized for it, on the CPU
