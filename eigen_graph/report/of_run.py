@@ -51,7 +51,7 @@ class RunSource:
         asked, context = self._asked, self.folder.info.settings.get("context") or {}
         parts = [f"domain {self.folder.info.domain}", f"model {context.get('model') or 'unknown'}"]
         parts += [f"seed {asked['seed']}"] if "seed" in asked else []
-        return ", ".join([*parts, f"begun {self.folder.info.created}"])
+        return ", ".join([*parts, f"begun {self.folder.info.created[:16].replace('T', ' ')} UTC"])
 
     def section(self, rows: Rows) -> RunSection:
         """Read the run once, adding its dialogues to a listing.
@@ -119,6 +119,8 @@ class RunSource:
 
         counts, wanted = ledger.counts(), self._asked.get("count")
         asked = f"of {wanted:,} asked for" if isinstance(wanted, int) else ""
+        if isinstance(wanted, int) and counts.accepted > wanted:
+            asked = f"{wanted:,} asked for; the others were made to test patches"
         yield Figure(label="accepted", value=f"{counts.accepted:,}", note=asked)
         if isinstance(wanted, int) and counts.accepted < wanted:
             self.notes.append(
