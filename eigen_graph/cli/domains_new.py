@@ -33,8 +33,11 @@ def new(  # noqa: PLR0917  # one parameter an option is how Typer works
         domains_foreign.new_from(name, parent, tools=tools, mcp=mcp, openapi=openapi, base_url=base_url, reset=reset)
         return
     folder = write_scaffold(name, parent)
-    told = shlex.quote(f"{folder}/")
     out.print(f"{folder}/ is a working domain; its __init__.py says in which order to read it. Next:", highlight=False)
-    for command in (f"check {told}", f"draft {shlex.quote(str(folder / 'records.py'))} --out FILE"):
-        out.print(f"  eigen-graph domains {command}", highlight=False, soft_wrap=True, markup=False)
-    out.print(f"  eigen-graph synthesize {told} --count 10", highlight=False, soft_wrap=True, markup=False)
+    whole, records, database = (shlex.quote(f"{folder}/{part}") for part in ("", "records.py", "database.json"))
+    for command in (
+        f"domains check {whole}",
+        f"domains draft {records} --rows orders=60 --out {database}",
+        f"synthesize {whole} --count 10",
+    ):
+        out.print(f"  eigen-graph {command}", highlight=False, soft_wrap=True, markup=False)
