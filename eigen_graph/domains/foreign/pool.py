@@ -25,7 +25,8 @@ class NotRepeatableError(InfrastructureError):
 @dataclass(eq=False)
 class _World:
     session: Session
-    history: History
+    history: History | None
+    """None: nobody knows what is in it; it must go back to its beginning before it is used."""
     used: float = 0.0
 
 
@@ -72,21 +73,19 @@ class Pool:
         """
         world = self._take(history)
         try:
-            for done in range(len(world.history), len(history)):
+            for done in range(len(world.history or ()), len(history)):
                 before, write = history[:done], history[done]
                 self._compare(write, world.session.call(write.tool, write.decoded()), recorded(before, write))
-                world.history = history[: done + 1]
             answer = world.session.call(call.tool, call.decoded())
             standing = settle(answer)
         except BaseException:
             self._drop(world)
             raise
-        # Who knows what a write has left behind that was refused, or that another answer stands for.
         if writes and (answer.error or standing != answer):
-            self._drop(world)
+            world.history = None  # a write that was refused may have left something behind
         else:
             world.history = (*history, call) if writes else history
-            self._give(world)
+        self._give(world)
         return standing
 
     def close(self) -> None:
@@ -104,13 +103,11 @@ class Pool:
                 if world := self._nearest(history):
                     self._idle.remove(world)
                     return world
-                if self._idle and self._open >= min(_ENOUGH, self._source.worlds):
-                    spare: _World | None = min(self._idle, key=lambda world: world.used)
-                    self._idle.remove(spare)  # type: ignore[arg-type]
+                if spare := self._spare():
+                    self._idle.remove(spare)
                     break
                 if self._open < self._source.worlds:
                     self._open += 1
-                    spare = None
                     break
                 if not self._changed.wait(max(0.0, until - time.monotonic())):
                     raise InfrastructureError(f"all worlds of {self._source.place} were in use for {_PATIENCE:g} s")
@@ -123,8 +120,16 @@ class Pool:
             raise
 
     def _nearest(self, history: History) -> _World | None:
-        fitting = [world for world in self._idle if world.history == history[: len(world.history)]]
-        return max(fitting, key=lambda world: len(world.history), default=None)
+        known = [(world.history, world) for world in self._idle if world.history is not None]
+        fitting = [(len(written), world) for written, world in known if written == history[: len(written)]]
+        return max(fitting, key=lambda pair: pair[0], default=(0, None))[1]
+
+    def _spare(self) -> _World | None:
+        """An idle world that nobody will miss: one that nobody knows, or the longest unused where there are enough."""
+        if unknown := next((world for world in self._idle if world.history is None), None):
+            return unknown
+        enough = self._open >= min(_ENOUGH, self._source.worlds)
+        return min(self._idle, key=lambda world: world.used) if self._idle and enough else None
 
     def _begun(self, spare: _World | None) -> _World:
         """A world at its beginning: the spare one put back, or else a new one."""
