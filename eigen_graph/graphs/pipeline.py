@@ -31,6 +31,8 @@ from eigen_graph.models import InfrastructureError
 
 _GONE = "infrastructure"
 """Outcome of any node whose model server failed through all retries."""
+_OTHERWISE = "otherwise"
+"""The way out that needs no outcome: the server is gone, or the next node has been visited often enough."""
 
 
 Node = Callable[[Instance, Runtime[Context], NodeSpec, int], Awaitable[dict[str, Any]]]
@@ -174,9 +176,9 @@ def _compiled(spec_json: str, standalone: bool) -> CompiledStateGraph[Instance, 
             metadata={"kind": node.kind, "workflow": spec.digest},
         )
         targets = spec.targets(name)
-        ways: dict[Hashable, str] = {_GONE: REJECT, "spent": REJECT}
-        ways.update(targets)
-        graph.add_conditional_edges(name, _route(spec, targets), ways)
+        labels = _labels(targets)
+        ways: dict[Hashable, str] = {label: target for target, label in labels.items()}
+        graph.add_conditional_edges(name, _route(spec, targets, labels), ways)
     for end in (accept, reject):
         graph.add_node(end)
         graph.add_edge(end.__name__, END)
@@ -237,14 +239,22 @@ def _told(update: dict[str, Any], name: str, runtime: Runtime[Context]) -> dict[
     return update
 
 
-def _route(spec: WorkflowSpec, targets: Mapping[str, str]) -> Callable[[Instance], Awaitable[str]]:
+def _labels(targets: Mapping[str, str]) -> dict[str, str]:
+    """What the edge to each target is called: one label, because LangGraph draws one for two nodes."""
+    names = {target: " or ".join(name for name in targets if targets[name] == target) for target in targets.values()}
+    return {REJECT: _OTHERWISE} | names
+
+
+def _route(
+    spec: WorkflowSpec, targets: Mapping[str, str], labels: Mapping[str, str]
+) -> Callable[[Instance], Awaitable[str]]:
     async def route(state: Instance) -> str:
-        outcome = state["outcome"]
-        if outcome == _GONE:
-            return _GONE
-        node = spec.nodes.get(targets[outcome])
-        spent = node is not None and state["visits"].get(targets[outcome], 0) >= node.visits
-        return "spent" if spent else outcome
+        if state["outcome"] == _GONE:
+            return labels[REJECT]
+        target = targets[state["outcome"]]
+        node = spec.nodes.get(target)
+        spent = node is not None and state["visits"].get(target, 0) >= node.visits
+        return labels[REJECT if spent else target]
 
     return route
 

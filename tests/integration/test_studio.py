@@ -65,7 +65,7 @@ async def test_pipeline_is_drawn_with_its_children(client: LangGraphClient) -> N
     graph = await client.assistants.get_graph("pipeline", xray=True)
     nodes = {str(node["id"]) for node in graph["nodes"]}
     assert {"scenario:draft", "checker:prove", "dialogue:agent", "reviewer:review", "judge"} <= nodes
-    assert {"source": "judge", "target": "reviewer:review", "data": "pass", "conditional": True} in graph["edges"]
+    assert ("judge", "reviewer:review") in {(edge["source"], edge["target"]) for edge in graph["edges"]}
 
 
 async def test_an_instance_is_made_read_back_and_forked(client: LangGraphClient) -> None:

@@ -117,3 +117,11 @@ async def test_a_context_of_ones_own_is_translated_in_a_node() -> None:
 async def test_a_strange_context_is_refused_in_words() -> None:
     with pytest.raises(EigenGraphError, match="runs with a Context, not with Theirs: let that extend Context, or call"):
         await around("make", pipeline, Theirs).compile().ainvoke({"id": "i", "seed": 1}, context=Theirs())
+
+
+def test_every_way_through_a_pipeline_is_drawn_with_all_its_outcomes() -> None:
+    edges = {(edge.source, edge.target): edge.data for edge in pipeline.get_graph().edges}
+    assert edges["judge", "reviewer"] == "pass or fail"
+    assert edges["checker", "scenario"] == "unproven"
+    assert edges["checker", "reject"] == edges["judge", "reject"] == "otherwise"
+    assert edges["reviewer", "reject"] is None  # as the outcome is called
