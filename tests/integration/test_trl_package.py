@@ -1,4 +1,7 @@
-"""The folder for TRL as exported: both scripts run in the real trainers, on the CPU, with a tiny model."""
+"""The folder for TRL as exported: both scripts run in the real trainers, on the CPU, with a tiny model.
+
+The domain is a small one of somebody's own, so the package must find it by its path.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,16 @@ from tiny_models import tiny_model
 
 QWEN = (importlib.resources.files("trl") / "chat_templates" / "qwen2_5.jinja").read_text()
 """A template that TRL knows how to parse, and to mark the assistant's tokens in."""
+DOMAIN = f"{Path(__file__).parents[1] / 'unit' / 'lending.py'}:make"
+
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("trl")
     for words in (
-        ["synthesize", "hotel", "--count", "2", "--seed", "3", "--out", str(path / "run")],
+        ["synthesize", DOMAIN, "--count", "2", "--seed", "3", "--out", str(path / "run")],
         ["export", str(path / "run"), "--format", "trl", "--out", str(path)],
     ):
         subprocess.run([sys.executable, "-m", "eigen_graph", *words], check=True, capture_output=True, timeout=120)
@@ -39,7 +45,7 @@ def run(folder: Path, script: str, *words: str) -> str:
         env={**os.environ, "TRL_EXPERIMENTAL_SILENCE": "1", "HF_HUB_OFFLINE": "1"},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=550,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
@@ -57,11 +63,6 @@ def test_rows_load_without_a_field_that_was_not_there(folder: Path, tmp_path: Pa
 
 @pytest.mark.slow
 def test_sft_trains_on_the_agents_messages(folder: Path) -> None:
-    """On dialogues cut down to a tiny model's size: the policy takes a whole page, in bytes for tokens."""
-    for row in rows_of(file := folder / "trl" / "sft.jsonl"):
-        row["messages"][0]["content"], row["tools"] = "Help.", "[]"
-        row["messages"] = row["messages"][:5]
-        file.write_text(json.dumps(row) + "\n")
     printed = run(folder, "sft.py", "--out", str(folder / "sft"), "--max-length", "4096")
     assert "'train_loss'" in printed
     assert (folder / "sft" / "model.safetensors").exists()
@@ -69,8 +70,6 @@ def test_sft_trains_on_the_agents_messages(folder: Path) -> None:
 
 @pytest.mark.slow
 def test_grpo_plays_episodes_and_asks_the_checkers(folder: Path) -> None:
-    for row in rows_of(file := folder / "trl" / "tasks.jsonl"):
-        file.write_text(json.dumps({**row, "agent_system": "Help."}) + "\n")
     printed = run(folder, "grpo.py", "--out", str(folder / "grpo"), "--group", "2", "--max-completion-length", "8")
-    assert "'rewards/HotelEnvironment/mean': '0'" in printed
+    assert "'rewards/LendingEnvironment/mean': '0'" in printed
     assert (folder / "grpo" / "model.safetensors").exists()
