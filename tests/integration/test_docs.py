@@ -2,7 +2,7 @@
 
 The language of a block says what becomes of it: sh and python run, text is what the block before it printed, diff is
 applied, console needs a server of the reader's own and is only read. `append=FILE` adds a block to a file. A block that
-starts `eigen-graph serve` runs until the page ends.
+starts `eigen-graph serve` runs until the page ends; `eigen-graph studio` is only checked.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from command import environment
 ROOT = Path(__file__).parents[2]
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 BLOCK = re.compile(r"^```(\w+)(?: append=(\S+))?\n(.*?)^```", re.DOTALL | re.MULTILINE)
+STUDIO = re.compile(r"^(eigen-graph studio.*)$", re.MULTILINE)
 PORT = "8765"
 """What pages serve on; another one is taken here, since several runs of this test may share a machine."""
 
@@ -47,7 +48,8 @@ def test_a_page_runs(page: Path, tmp_path: Path) -> None:
 
 
 def run(kind: str, text: str, folder: Path) -> str:
-    commands = {"sh": ["bash", "-ec", text], "python": [sys.executable, "-W", "error", "-c", text]}
+    ending = STUDIO.sub(r"\1 --check --port 0", text)
+    commands = {"sh": ["bash", "-ec", ending], "python": [sys.executable, "-W", "error", "-c", text]}
     done = subprocess.run(
         commands[kind], cwd=folder, env=here(), capture_output=True, text=True, timeout=120, check=False
     )
