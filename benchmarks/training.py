@@ -248,7 +248,7 @@ def interval(values: Sequence[float]) -> str:
     """Mean and Student's 95 % interval over seeds."""
     if len(values) < 2:
         return f"{values[0]:+.3f}" if values else ""
-        half = t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
+    half = t.ppf(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values))
     mean = statistics.mean(values)
     return f"{mean:+.3f} ({mean - half:+.3f} to {mean + half:+.3f})"
 
