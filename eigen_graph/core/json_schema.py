@@ -29,9 +29,9 @@ class JsonSchema:
             raise EigenGraphError(f"tool {tool!r}: its arguments are of type {schema['type']!r:.40}, not an object")
         if elsewhere := next((ref for ref in _references(schema) if not ref.startswith("#")), None):
             raise EigenGraphError(f"tool {tool!r}: its schema refers to {elsewhere:.80}, which is outside of it")
-        kind = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
-        try:
-            kind.check_schema(dict(schema))
+        kind: Any = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
+        try:  # formats aside: a pattern may be one in another language than Python
+            kind.check_schema(dict(schema), format_checker=jsonschema.FormatChecker(formats=()))
         except jsonschema.SchemaError as error:
             where = "/".join(map(str, error.absolute_path)) or "the top"
             raise EigenGraphError(f"tool {tool!r}: its schema is wrong at {where}: {error.message:.200}") from error

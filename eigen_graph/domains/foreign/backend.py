@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
-from typing import Final, Literal
+from collections.abc import Callable
+from typing import Final, Literal, Protocol
 
 from eigen_graph.core import NOTHING_KNOWN, EigenGraphError, InfrastructureError, OutageError
-from eigen_graph.domains.foreign.pool import NotRepeatableError, Pool
+from eigen_graph.domains.foreign.pool import NotRepeatableError
 from eigen_graph.domains.foreign.recording import Recording
 from eigen_graph.domains.foreign.source import Answer, Call, History
 
 Answers = Literal["live", "recorded", "model"]
+LIVE: Final = "live"
+"""Stands in the recording for the tools themselves."""
 OUTAGE_AFTER: Final = 8
 """Failures in a row, over all episodes, after which the tools count as gone."""
 _WAITS: Final = (0.3, 1.0)
@@ -19,17 +22,35 @@ _MOST_CHARS: Final = 1_000_000
 """What is kept of an answer: far more than any domain lets through (`Domain.max_result_chars`)."""
 
 
+class Asked(Protocol):
+    """Who is asked for what is not recorded: a `Pool` of worlds, or a model."""
+
+    def ask(
+        self,
+        history: History,
+        call: Call,
+        *,
+        writes: bool,
+        recorded: Callable[[History, Call], Answer | None],
+        settle: Callable[[Answer], Answer],
+    ) -> Answer:
+        """The answer to a call after these writes, once `settle` has recorded it; raises as `Pool.ask`."""
+
+    def close(self) -> None:
+        """Let go of what is held."""
+
+
 class Backend:
     """Answers calls, each by what was written before it in its episode.
 
     Args:
         recording: What has been answered.
-        pool: Asks the tools; None: only the recording answers.
+        pool: Who is asked for the rest; None: only the recording answers.
         given_by: Who stands behind the pool, for the recording.
         place: What and where the tools are, for messages.
     """
 
-    def __init__(self, recording: Recording, pool: Pool | None, *, given_by: str = "live", place: str = "") -> None:
+    def __init__(self, recording: Recording, pool: Asked | None, *, given_by: str = LIVE, place: str = "") -> None:
         self.recording = recording
         self.pool = pool
         self.place = place
@@ -85,7 +106,7 @@ class Backend:
 
         Nothing is recorded. Raises as `answer`.
         """
-        if self.pool is None:
+        if self.pool is None or self._given_by != LIVE:
             return None
         return self.pool.ask((), call, writes=False, recorded=self.recording.find, settle=_bounded)
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 TABLE = "writes"
 JUDGED_BY = "the journal of writes (which tools wrote, with what arguments, how often), not the server's state"
 """What a checker of such a domain goes by."""
+MADE_UP = "; a model made up what the tools answered"
+"""Added where that is so."""
 
 
 class Write(Record):

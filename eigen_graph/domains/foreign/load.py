@@ -10,7 +10,8 @@ from typing import Any
 
 from eigen_graph.core import Domain, EigenGraphError, Policy, UnknownNameError
 from eigen_graph.core.loading import attribute_of, broken, find_module, split_reference
-from eigen_graph.domains.foreign.backend import Backend
+from eigen_graph.domains.foreign.backend import LIVE, Backend
+from eigen_graph.domains.foreign.improvising import Improviser, chat_of
 from eigen_graph.domains.foreign.manifest import FILE, Manifest, read_manifest
 from eigen_graph.domains.foreign.pool import Pool, changed
 from eigen_graph.domains.foreign.python import PythonTools
@@ -67,6 +68,7 @@ def _load(path: Path, _modified: int, _policy_modified: int) -> Domain:
         now=manifest.now,
         max_result_chars=manifest.max_result_chars,
         reference=str(path),
+        made_up=manifest.state.answers == "model" or bool(recording.givers().keys() - {LIVE}),
     )
     for side in filter(None, (domain.agent, domain.user)):
         _ = side.toolbox  # a schema that is none is told here, not in the middle of a run
@@ -75,7 +77,11 @@ def _load(path: Path, _modified: int, _policy_modified: int) -> Domain:
 
 def backend_of(manifest: Manifest, source: Source, tools: tuple[ToolSpec, ...], recording: Recording) -> Backend:
     """Who answers for a domain; closed when the process ends."""
-    pool = Pool(source, tools, manifest.state.varying) if manifest.state.answers == "live" else None
+    state = manifest.state
+    if state.answers == "model":
+        chat = chat_of(state.model, state.base_url, manifest.tools.source.timeout)
+        return kept(Backend(recording, Improviser(chat, tools, recording), given_by=str(state.model)))
+    pool = Pool(source, tools, state.varying) if state.answers == "live" else None
     return kept(Backend(recording, pool, place=source.place))
 
 

@@ -101,6 +101,10 @@ class StatePart(_Part):
     answers: Answers = "live"
     """`live`: the recording, else the tools, and then it is recorded. `recorded`: the recording alone. `model`: the
     recording, else a model makes the answer up, and then it is recorded."""
+    model: str | None = None
+    """For `answers: model`: the model's name; its key is read from OPENAI_API_KEY."""
+    base_url: str | None = None
+    """For `answers: model`: an OpenAI-compatible server, ending in /v1."""
     varying: tuple[str, ...] = ()
     """Fields of answers that differ from time to time (`created_at`): not compared when a world is brought back."""
 

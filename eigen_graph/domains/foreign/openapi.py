@@ -58,7 +58,7 @@ class OpenApiTools:
         }
         self._reset = reset
         self._timeout = timeout
-        self._read: tuple[tuple[Operation, ...], str] | None = None
+        self._read: tuple[tuple[Operation, ...], Any] | None = None
 
     def tools(self) -> tuple[ToolSpec, ...]:
         """The tools; raises as `Source.tools`."""
@@ -66,8 +66,8 @@ class OpenApiTools:
 
     def open(self) -> Session:
         """A world in which nothing was written; raises as `Source.open`."""
-        found, base_url = self._operations()
-        session = ApiSession(found, base_url, self._headers, self._reset, self._timeout)
+        found, document = self._operations()
+        session = ApiSession(found, self._where(document), self._headers, self._reset, self._timeout)
         if self._reset is not None:
             try:
                 session.restart()
@@ -76,11 +76,11 @@ class OpenApiTools:
                 raise
         return session
 
-    def _operations(self) -> tuple[tuple[Operation, ...], str]:
+    def _operations(self) -> tuple[tuple[Operation, ...], Any]:
         if self._read is None:
             document = _decoded(self._text(), self._given)
             found = operations(document, self._given)
-            self._read = found, self._where(document)
+            self._read = found, document
             if self._reset is not None:
                 _request_of(self._reset, found, self._given)
         return self._read

@@ -90,6 +90,13 @@ class Recording:
         rows = self._rows("SELECT arguments, content, error FROM answers WHERE tool = ? LIMIT ?", (tool, most))
         return [(arguments, Answer(content, bool(error))) for arguments, content, error in rows]
 
+    def answers(self, history: History, most: int) -> list[tuple[Call, Answer]]:
+        """Some calls that were made just after these writes, with their answers."""
+        rows = self._rows(
+            "SELECT tool, arguments, content, error FROM answers WHERE history = ? LIMIT ?", (digest(history), most)
+        )
+        return [(Call(tool, arguments), Answer(content, bool(error))) for tool, arguments, content, error in rows]
+
     def givers(self) -> dict[str, int]:
         """How many answers are from whom: `live`, or a model's name."""
         return dict(self._rows("SELECT given_by, count(*) FROM answers GROUP BY given_by"))

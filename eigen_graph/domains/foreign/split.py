@@ -13,7 +13,7 @@ from langchain_core.tools import BaseTool, StructuredTool
 
 from eigen_graph.core import Domain, EigenGraphError, Policy, Side, ToolTraits
 from eigen_graph.domains.foreign.backend import Backend
-from eigen_graph.domains.foreign.journal import JUDGED_BY, JournalWorld, empty_journal
+from eigen_graph.domains.foreign.journal import JUDGED_BY, MADE_UP, JournalWorld, empty_journal
 from eigen_graph.domains.foreign.source import ToolSpec
 
 
@@ -82,7 +82,14 @@ class Split:
 
 
 def journal_domain(
-    *, name: str, policy: Policy, tools: Collection[ToolSpec], split: Split, backend: Backend, **rest: Any
+    *,
+    name: str,
+    policy: Policy,
+    tools: Collection[ToolSpec],
+    split: Split,
+    backend: Backend,
+    made_up: bool = False,
+    **rest: Any,
 ) -> Domain:
     """A domain whose world is a journal.
 
@@ -92,6 +99,7 @@ def journal_domain(
         tools: What there is; those left out are not in it.
         split: Who has which, already required to fit.
         backend: Answers their calls.
+        made_up: Some answers are a model's.
         rest: More fields of `Domain`.
     """
     by_name = {tool.name: tool for tool in tools}
@@ -110,7 +118,7 @@ def journal_domain(
         user=sides[1] if split.user else None,
         environment_type=JournalWorld(backend),
         blocking=True,
-        judged_by=JUDGED_BY,
+        judged_by=f"{JUDGED_BY}{MADE_UP if made_up else ''}",
         **rest,
     )
 
