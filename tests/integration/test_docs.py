@@ -63,10 +63,12 @@ def running(command: str, folder: Path) -> Iterator[None]:
     with subprocess.Popen(
         ["bash", "-ec", f"exec {command}"], cwd=folder, env=here(), stdout=subprocess.PIPE, text=True
     ) as server:
-        assert server.stdout
-        assert "http://" in server.stdout.readline()
-        yield
-        server.terminate()
+        try:
+            assert server.stdout
+            assert "http://" in server.stdout.readline()
+            yield
+        finally:
+            server.terminate()
 
 
 def change(folder: Path, diff: str) -> None:
