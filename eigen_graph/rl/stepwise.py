@@ -169,7 +169,11 @@ class SteppedDialogue:
         """
         if self.ended() or self.users_turn():
             return []
-        results = self._agent.take(message_of(bound(reply), "assistant"))
+        try:
+            results = self._agent.take(message_of(bound(reply), "assistant"))
+        except InfrastructureError as error:
+            self._spoil(f"the tools did not answer: {error}")
+            return []
         if self._agent.over:
             self._said += self._agent.said
             self.termination = self._agent.termination
