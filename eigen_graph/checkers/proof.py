@@ -62,15 +62,8 @@ def prove(
     """
     bench = checker.bench(domain)
     rng = random.Random(f"proof/{seed}")
-    try:
-        solution = gold_trajectory(bench)
-    except NOTHING_KNOWN:
-        raise
-    except Exception as error:  # noqa: BLE001  # the task's initial state was written by a model
-        return Proof(gold_passes=False, reason=bounded(f"the task's initial state does not fit the domain: {error}"))
-    gold = checker.judge(solution, domain)
-    if gold.reward < 1:
-        return Proof(gold_passes=False, reason=bounded(f"the task's own solution does not pass: {gold.reason}"))
+    if problem := _solution_fails(checker, bench):
+        return Proof(gold_passes=False, reason=bounded(problem))
     rejected, right = [], 0
     for sketch in variants(bench, rng):
         right += 1
@@ -110,6 +103,18 @@ def prove(
         sound=not rejected and kill_rate >= min_kill_rate,
         reason=_why_not(rejected, survivors, wrong, min_kill_rate),
     )
+
+
+def _solution_fails(checker: Checker, bench: Bench) -> str:
+    """Why the task's own solution does not pass; empty when it does."""
+    try:
+        solution = gold_trajectory(bench)
+    except NOTHING_KNOWN:
+        raise
+    except Exception as error:  # noqa: BLE001  # the task's initial state was written by a model
+        return f"the task's initial state does not fit the domain: {error}"
+    gold = checker.judge(solution, bench.domain)
+    return "" if gold.reward == 1 else f"the task's own solution does not pass: {gold.reason}"
 
 
 def chosen(sketches: Iterable[Sketch], most: int, rng: random.Random) -> list[Sketch]:

@@ -134,7 +134,8 @@ def test_new_proposes_a_manifest_that_loads(
     manifest = Path("my_shop/domain.yaml")
     text = manifest.read_text()
     assert ("a guess, by its name" in text) == (kind != "api"), "an API says by its methods what writes"
-    for name in ("trouble",) if kind == "api" else ("hang", "die", "babble"):  # as anybody would who reads what was proposed
+    unwanted = ("trouble",) if kind == "api" else ("hang", "die", "babble")
+    for name in unwanted:  # as anybody would leave them out who reads what was proposed
         text = re.sub(rf"  - {name} .*\n", "", text).replace("left_out: [reset", f"left_out: [reset, {name}")
     manifest.write_text(text)
     policy = Path("my_shop/policy.md")
