@@ -18,7 +18,10 @@ from eigen_graph.graphs.wording import tool_list
 app = typer.Typer(help="List, show and check domains, and begin one of your own.", no_args_is_help=True)
 
 Name = Annotated[
-    str, typer.Argument(metavar="DOMAIN", help="hotel, broadband, package.module:attribute, or file.py:attribute.")
+    str,
+    typer.Argument(
+        metavar="DOMAIN", help="hotel, broadband, your own folder or domain.yaml, package.module:attr, file.py:attr."
+    ),
 ]
 _COLORS: dict[Severity, str] = {"error": "red", "warning": "yellow", "hint": "cyan"}
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -18,7 +18,10 @@ from eigen_graph.models.scripted.serving import ScriptedServer
 def serve(
     domain: Annotated[
         str,
-        typer.Argument(metavar="DOMAIN", help="hotel, broadband, package.module:attribute, or file.py:attribute."),
+        typer.Argument(
+            metavar="DOMAIN",
+            help="hotel, broadband, your own folder or domain.yaml, package.module:attr, file.py:attr.",
+        ),
     ],
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="N", help="Port on 127.0.0.1; 0: any.")] = 8000,
     faults: Annotated[

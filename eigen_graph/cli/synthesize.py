@@ -62,7 +62,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON a
 def synthesize(  # noqa: PLR0917  # one parameter an option is how Typer works
     domain: Annotated[
         str,
-        typer.Argument(metavar="DOMAIN", help="hotel, broadband, package.module:attribute, or file.py:attribute."),
+        typer.Argument(
+            metavar="DOMAIN",
+            help="hotel, broadband, your own folder or domain.yaml, package.module:attr, file.py:attr.",
+        ),
     ],
     count: Annotated[int, typer.Option(min=1, metavar="N", help="How many accepted dialogues are wanted.")] = 20,
     model: Model = "scripted",

@@ -58,7 +58,9 @@ class Context(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    domain: DomainRef = Field("hotel", description="A bundled domain, package.module:attribute, or file.py:attribute.")
+    domain: DomainRef = Field(
+        "hotel", description="A bundled domain, a folder or domain.yaml, package.module:attr, or file.py:attr."
+    )
     model: AgentRef = Field(
         "scripted",
         description="Model of every role: `scripted`, `scripted?faults=0.3`, `openai:NAME`, `hf:FOLDER`.",

@@ -22,7 +22,7 @@ from eigen_graph.domains import load_domain
 from eigen_graph.runs import RunFolder
 
 COUNT = 3
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from eigen_graph.domains.foreign.journal import JournalWorld
 
 MCP_REST = ("reset", "hang", "die", "shout", "babble")
 ORDER = {"customer_id": "C1", "product_id": "P1", "quantity": 2}
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
