@@ -12,7 +12,7 @@ export OMP_WAIT_POLICY := passive
 export LANGSMITH_TRACING := false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-train test lint format docs bench studio freeze clean
+.PHONY: help setup demo demo-train test test-doors lint format docs bench studio freeze clean
 
 help: ## Say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 12
@@ -50,6 +50,14 @@ demo-train: $(STAMP) ## Train a user, then an agent by SFT and GRPO, on dialogue
 test: $(STAMP) ## Run every test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
+# What these libraries want to be installed with does not go with the rest.
+test-doors: ## Test exports in the real verifiers and OpenEnv, each in an environment of its own
+	for door in verifiers openenv; do \
+	  $(PYTHON) -m venv $(VENV)-$$door && \
+	  $(VENV)-$$door/bin/python -m pip install --quiet -e ".[$$door]" pytest pytest-asyncio pytest-timeout hypothesis && \
+	  $(VENV)-$$door/bin/python -m pytest tests/doors || exit 1; \
+	done
+
 lint: $(STAMP) ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -81,4 +89,4 @@ freeze: ## Move the frozen versions to the newest that fit
 	touch $(STAMP)
 
 clean: ## Remove what was built
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .langgraph_api
+	rm -rf $(VENV) $(VENV)-* build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .langgraph_api
