@@ -89,7 +89,7 @@ def _messages(output: Any) -> list[BaseMessage] | None:
         return None
     try:
         return convert_to_messages(found)
-    except (ValueError, TypeError, NotImplementedError):
+    except (ValueError, TypeError, NotImplementedError):  # the last: LangChain knows no message of this kind
         return None
 
 

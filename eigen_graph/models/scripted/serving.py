@@ -61,6 +61,7 @@ class _Handler(BaseHTTPRequestHandler):
             body = json.loads(self.rfile.read(length))
             told = json.loads((body.get("metadata") or {}).get("eigen") or "null")
             messages = convert_to_messages(body["messages"])
+        # NotImplementedError is how LangChain says that it knows no message of this kind.
         except (ValueError, TypeError, KeyError, AttributeError, NotImplementedError) as error:
             self._refuse(400, f"this is no chat request: {error}")
             return
